@@ -1,0 +1,76 @@
+import { conv2d, conv3d } from '../tensor/ops.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { kaimingUniform, type Init } from './init.ts';
+import { Module } from './module.ts';
+import type { Path } from './path.ts';
+
+type Pair = readonly [number, number];
+type Triple = readonly [number, number, number];
+
+export interface ConvolutionOptions<Size> {
+  readonly stride?: number | Size;
+  readonly padding?: number | Size;
+  readonly bias?: boolean;
+  /** Of weight and bias; the default is torch's: uniform in +-1/sqrt(fan in). */
+  readonly init?: Init;
+}
+
+/** (n, in, h, w) -> (n, out, h', w'). Keys `weight` (out, in, kh, kw) and `bias`. */
+export class Conv2d extends Module<[Tensor], Tensor> {
+  readonly weight: Tensor;
+  readonly bias: Tensor | null;
+  private readonly stride: Pair;
+  private readonly padding: Pair;
+
+  constructor(
+    path: Path, inChannels: number, outChannels: number, kernel: number | Pair,
+    options: ConvolutionOptions<Pair> = {},
+  ) {
+    super();
+    const [height, width] = pair(kernel);
+    const { bias = true, init = kaimingUniform(inChannels * height * width) } = options;
+    this.stride = pair(options.stride ?? 1);
+    this.padding = pair(options.padding ?? 0);
+    this.weight = path.parameter('weight', [outChannels, inChannels, height, width], init);
+    this.bias = bias ? path.parameter('bias', [outChannels], init) : null;
+  }
+
+  forward(x: Tensor): Tensor {
+    const bias = this.bias && this.bias.to(x.dtype);
+    return conv2d(x, this.weight.to(x.dtype), bias, this.stride, this.padding);
+  }
+}
+
+/** (n, in, f, h, w) -> (n, out, f', h', w'). Keys `weight` (out, in, kf, kh, kw) and `bias`. */
+export class Conv3d extends Module<[Tensor], Tensor> {
+  readonly weight: Tensor;
+  readonly bias: Tensor | null;
+  private readonly stride: Triple;
+  private readonly padding: Triple;
+
+  constructor(
+    path: Path, inChannels: number, outChannels: number, kernel: number | Triple,
+    options: ConvolutionOptions<Triple> = {},
+  ) {
+    super();
+    const [frames, height, width] = triple(kernel);
+    const { bias = true, init = kaimingUniform(inChannels * frames * height * width) } = options;
+    this.stride = triple(options.stride ?? 1);
+    this.padding = triple(options.padding ?? 0);
+    this.weight = path.parameter('weight', [outChannels, inChannels, frames, height, width], init);
+    this.bias = bias ? path.parameter('bias', [outChannels], init) : null;
+  }
+
+  forward(x: Tensor): Tensor {
+    const bias = this.bias && this.bias.to(x.dtype);
+    return conv3d(x, this.weight.to(x.dtype), bias, this.stride, this.padding);
+  }
+}
+
+function pair(size: number | Pair): Pair {
+  return typeof size === 'number' ? [size, size] : size;
+}
+
+function triple(size: number | Triple): Triple {
+  return typeof size === 'number' ? [size, size, size] : size;
+}

@@ -1,0 +1,28 @@
+import { linear } from '../tensor/ops.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { kaimingUniform, type Init } from './init.ts';
+import { Module } from './module.ts';
+import type { Path } from './path.ts';
+
+export interface LinearOptions {
+  readonly bias?: boolean;
+  /** Of weight and bias; the default is torch's: uniform in +-1/sqrt(inFeatures). */
+  readonly init?: Init;
+}
+
+/** y = x W^T + b over the last axis: (..., inFeatures) -> (..., outFeatures). Keys `weight`, `bias`. */
+export class Linear extends Module<[Tensor], Tensor> {
+  readonly weight: Tensor;
+  readonly bias: Tensor | null;
+
+  constructor(path: Path, inFeatures: number, outFeatures: number, options: LinearOptions = {}) {
+    super();
+    const { bias = true, init = kaimingUniform(inFeatures) } = options;
+    this.weight = path.parameter('weight', [outFeatures, inFeatures], init);
+    this.bias = bias ? path.parameter('bias', [outFeatures], init) : null;
+  }
+
+  forward(x: Tensor): Tensor {
+    return linear(x, this.weight.to(x.dtype), this.bias && this.bias.to(x.dtype));
+  }
+}

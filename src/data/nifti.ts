@@ -60,7 +60,7 @@ export function readNifti(path: string): Nifti {
 /** As `readNifti`, from the bytes of a file; `path` is for messages. */
 export function decodeNifti(file: Uint8Array, path: string): Nifti {
   const gzipped = file[0] === 0x1f && file[1] === 0x8b;
-  const start = gzipped ? unzipStart(file, path) : file.subarray(0, 4096);
+  const start = gzipped ? unzipStart(file, path) : plainBytes(file).subarray(0, 4096);
   const header = parseHeader(start, path);
   const voxels = header.shape.reduce((a, b) => a * b, 1);
   const expected = header.voxelOffset + voxels * header.bytesPerVoxel;
@@ -70,7 +70,7 @@ export function decodeNifti(file: Uint8Array, path: string): Nifti {
         `got a gzip file of ${file.length} bytes, which cannot hold them`,
     );
   }
-  const bytes = gzipped ? unzip(file, expected, path) : file;
+  const bytes = gzipped ? unzip(file, expected, path) : plainBytes(file);
   if (bytes.length < expected) {
     throw new Error(
       `${path}: expected ${expected} bytes for ${header.shape.join(' x ')} voxels of ` +
@@ -125,7 +125,9 @@ function readBytes(path: string): Uint8Array {
 function unzipStart(file: Uint8Array, path: string): Uint8Array {
   try {
     // 4 KiB of deflate hold at most 4 MiB and always the fixed header.
-    return gunzipSync(file.subarray(0, 4096), { finishFlush: constants.Z_SYNC_FLUSH });
+    return plainBytes(
+      gunzipSync(file.subarray(0, 4096), { finishFlush: constants.Z_SYNC_FLUSH }),
+    );
   } catch (error) {
     throw new Error(`${path}: expected a gzip file, got damaged data (${message(error)})`);
   }
@@ -134,7 +136,7 @@ function unzipStart(file: Uint8Array, path: string): Uint8Array {
 function unzip(file: Uint8Array, expected: number, path: string): Uint8Array {
   try {
     const room = expected + 1024;
-    return gunzipSync(file, { chunkSize: Math.max(room, 1024), maxOutputLength: room });
+    return plainBytes(gunzipSync(file, { chunkSize: room, maxOutputLength: room }));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ERR_BUFFER_TOO_LARGE') {
@@ -147,6 +149,11 @@ function unzip(file: Uint8Array, expected: number, path: string): Uint8Array {
     }
     throw new Error(`${path}: expected a whole gzip file, got damaged data (${message(error)})`);
   }
+}
+
+/** The same memory without Buffer's ways: a Buffer's slice is a view, not a copy. */
+function plainBytes(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function message(error: unknown): string {

@@ -29,7 +29,7 @@ export function parseExtensions(
     if (size < 16 || size % 16 !== 0 || at + size > end) break;
     found.push({
       code: view.getInt32(at + 4, littleEndian),
-      content: bytes.slice(at + 8, at + size),
+      content: new Uint8Array(bytes.subarray(at + 8, at + size)),
     });
     at += size;
   }

@@ -1,0 +1,192 @@
+import { z } from 'zod';
+import { conditions, type ConditionName } from '../conditions/condition.ts';
+import { NoiseSchedule, schedulerConfig } from '../diffusion/schedule.ts';
+import { ClipTextModel, clipTextConfig } from '../models/clip-text.ts';
+import { echoTokenizer, type ClipTokenizer } from '../models/clip-tokenizer.ts';
+import { GlobalAdapter, globalAdapterConfig } from '../models/adapter.ts';
+import { LocalEncoder } from '../models/local-encoder.ts';
+import { SamImageEncoder, minMaxNormalize, samVisionConfig } from '../models/sam-vit.ts';
+import { UNet, unetConfig } from '../models/unet.ts';
+import { AutoencoderKL, vaeConfig, type Posterior } from '../models/vae.ts';
+import { rootPath, type Path } from '../nn/path.ts';
+import type { DType } from '../tensor/dtype.ts';
+import { upsampleBilinear2d } from '../tensor/ops.ts';
+import { tensor, type Tensor } from '../tensor/tensor.ts';
+
+/** A whole HeartBeat: every network's own configuration under its diffusers folder name. */
+export const heartbeatConfig = z.strictObject({
+  resolution: z.int().positive().default(256),
+  frames: z.int().positive().default(16),
+  /** Labels of the data set, background included. */
+  classes: z.int().min(2).default(4),
+  conditions: z.array(z.enum(conditions.map(({ name }) => name) as [ConditionName, ...ConditionName[]]))
+    .default(conditions.map(({ name }) => name)),
+  vae: vaeConfig,
+  unet: unetConfig,
+  text_encoder: clipTextConfig,
+  image_encoder: samVisionConfig,
+  global_adapter: globalAdapterConfig,
+  scheduler: schedulerConfig,
+});
+export type HeartBeatConfig = z.infer<typeof heartbeatConfig>;
+
+/** Folder names of a saved model, as diffusers writes them; each has a registry of parameters of its own. */
+export const componentNames = [
+  'vae', 'unet', 'text_encoder', 'image_encoder', 'local_encoders', 'global_adapter',
+] as const;
+export type ComponentName = (typeof componentNames)[number];
+
+/** What the U-Net is told: the summed local features and the context of its two cross-attentions. */
+export interface Control {
+  readonly local: Tensor | null; // (b f) 8 h w
+  readonly text: Tensor;         // b tokens d
+  readonly image: Tensor | null; // b 64 d
+}
+
+/** One batch of conditions after extraction. What is absent is dropped for the whole batch. */
+export interface ConditionBatch {
+  /** By name: (b f) c H W, or b c H W for a condition of one frame. */
+  readonly local: ReadonlyMap<ConditionName, Tensor>;
+  readonly prompts: readonly string[];
+  /** The image encoder's embedding of the prior, b c g g. */
+  readonly image: Tensor | null;
+}
+
+/** Strength of a condition for each clip of the batch: 0 drops it, 1 is as trained. */
+export type Strength = (name: ConditionName) => readonly number[];
+
+export interface HeartBeatOptions {
+  readonly device?: string;
+  /** Of the denoiser and its encoders; the VAE follows `vaeDtype`. */
+  readonly dtype?: DType;
+  readonly vaeDtype?: DType;
+  readonly seed?: number;
+}
+
+/** The framework of the paper's figure 1: latent diffusion under local and global conditions (PAPER section 1). */
+export class HeartBeat {
+  readonly config: HeartBeatConfig;
+  readonly schedule: NoiseSchedule;
+  readonly tokenizer: ClipTokenizer;
+  readonly components: Readonly<Record<ComponentName, Path>>;
+  readonly vae: AutoencoderKL;
+  readonly unet: UNet;
+  readonly textEncoder: ClipTextModel;
+  readonly imageEncoder: SamImageEncoder;
+  readonly adapter: GlobalAdapter;
+  readonly localEncoders: ReadonlyMap<ConditionName, LocalEncoder>;
+
+  constructor(config: HeartBeatConfig, options: HeartBeatOptions = {}) {
+    const { device = 'cpu', dtype = 'float32', vaeDtype = 'float32', seed = 0 } = options;
+    const root = (type: DType) => rootPath({ device, dtype: type, seed });
+    this.config = config;
+    this.schedule = new NoiseSchedule(config.scheduler);
+    this.tokenizer = echoTokenizer();
+    this.components = {
+      vae: root(vaeDtype), unet: root(dtype), text_encoder: root(dtype), image_encoder: root('float32'),
+      local_encoders: root(dtype), global_adapter: root(dtype),
+    };
+    this.vae = new AutoencoderKL(this.components.vae, config.vae);
+    this.unet = new UNet(this.components.unet, config.unet);
+    this.textEncoder = new ClipTextModel(this.components.text_encoder, config.text_encoder);
+    this.imageEncoder = new SamImageEncoder(this.components.image_encoder, config.image_encoder);
+    this.adapter = new GlobalAdapter(this.components.global_adapter, config.global_adapter);
+    this.localEncoders = new Map(
+      conditions
+        .filter(({ name, kind }) => kind === 'local' && config.conditions.includes(name))
+        .map(({ name, channels }) => {
+          const path = this.components.local_encoders.sub(name);
+          return [name, new LocalEncoder(path, channels(config.classes), this.latentSize)];
+        }));
+  }
+
+  /** Side of the latent grid in cells. */
+  get latentSize(): number {
+    return this.config.resolution / 2 ** (this.config.vae.block_out_channels.length - 1);
+  }
+
+  /** (f, c, h, w) of one clip's latents. */
+  latentShape(frames = this.config.frames): number[] {
+    return [frames, this.config.vae.latent_channels, this.latentSize, this.latentSize];
+  }
+
+  /** Grey pictures in [0,1] to the posterior over latents (before the scale). n 1 H W -> n c h w */
+  encode(pictures: Tensor): Posterior {
+    const channels = this.config.vae.in_channels;
+    const scaled = pictures.mul(2).sub(1);
+    return this.vae.encode(channels === 1 ? scaled : scaled.expand([-1, channels, -1, -1]));
+  }
+
+  /** Scaled latents to grey pictures in [0,1]. n c h w -> n 1 H W */
+  decode(latents: Tensor): Tensor {
+    const pictures = this.vae.decode(latents.div(this.config.vae.scaling_factor));
+    return pictures.mean([1], true).add(1).div(2).clamp(0, 1);
+  }
+
+  /** The frozen image encoder's embedding of grey pictures in [0,1]. n 1 H W -> n c g g */
+  embedImage(pictures: Tensor): Tensor {
+    const { img_size: size, in_chans: channels } = this.config.image_encoder;
+    const [, , height, width] = pictures.shape;
+    const fits = height === size && width === size;
+    const resized = fits ? pictures : upsampleBilinear2d(pictures, [size, size], false);
+    return this.imageEncoder.call(minMaxNormalize(resized.expand([-1, channels, -1, -1])));
+  }
+
+  /** Conditions to what the U-Net takes; features are added, each times its strength (PAPER section 1). */
+  control(batch: ConditionBatch, strength: Strength, frames: number): Control {
+    const clips = batch.prompts.length;
+    let local: Tensor | null = null; // b f 8 h w
+    for (const [name, planes] of batch.local) {
+      const encoder = this.localEncoders.get(name);
+      if (encoder === undefined) {
+        throw new Error(`condition ${name}: expected one of this model's local conditions ` +
+          `(${[...this.localEncoders.keys()].join(', ')}), got ${name}`);
+      }
+      const features = encoder.call(planes);
+      const [n, ...rest] = features.shape;
+      const scaled = features.reshape([clips, n / clips, ...rest])
+        .mul(perClip(strength(name), 5, features)); // b 1|f 8 h w
+      local = local === null ? scaled : local.add(scaled);
+    }
+    const folded = local === null ? null : ((sum: Tensor) => {
+      const [, , c, h, w] = sum.shape;
+      return sum.expand([clips, frames, c, h, w]).reshape([clips * frames, c, h, w]);
+    })(local);
+    const image = batch.image === null ? null
+      : ((tokens: Tensor) => tokens.mul(perClip(strength('image'), 3, tokens)))(
+        this.adapter.call(batch.image));
+    return { local: folded, text: this.embedText(batch.prompts, strength('text')), image };
+  }
+
+  /** Prompts to text context; strength s stands between the empty prompt's (0) and the prompt's own (1). */
+  embedText(prompts: readonly string[], strength: readonly number[]): Tensor {
+    const embed = (texts: readonly string[]) => {
+      const ids = texts.map((text) => this.tokenizer.encode(text, this.config.text_encoder.max_position_embeddings));
+      const flat = BigInt64Array.from(ids.flat(), BigInt);
+      const device = this.components.text_encoder.device;
+      return this.textEncoder.call(tensor(flat, [texts.length, ids[0].length], { device }));
+    };
+    const plain = prompts.map((prompt, i) => (strength[i] === 0 ? '' : prompt));
+    if (strength.every((s) => s === 0 || s === 1)) return embed(plain);
+    const empty = embed(prompts.map(() => ''));
+    const context = embed(plain);
+    return empty.add(context.sub(empty).mul(perClip(strength, 3, context)));
+  }
+
+  /** epsilon (or v) at z_t under `control`. zt: (b f) c h w; t: one step a clip. */
+  denoise(zt: Tensor, t: readonly number[], control: Control): Tensor {
+    const steps = tensor(Float32Array.from(t), [t.length], { device: zt.device });
+    const { local, text, image } = control;
+    return this.unet.call(zt, steps, { text, image }, local);
+  }
+
+  dispose(): void {
+    for (const path of Object.values(this.components)) path.dispose();
+  }
+}
+
+/** One factor a clip, shaped to multiply a tensor of `rank` axes. */
+function perClip(strength: readonly number[], rank: number, like: Tensor): Tensor {
+  const shape = [strength.length, ...Array<number>(rank - 1).fill(1)];
+  return tensor(Float32Array.from(strength), shape, { device: like.device }).to(like.dtype);
+}

@@ -1,0 +1,114 @@
+import { setImmediate } from 'node:timers/promises';
+import { conditions, type ConditionInputs, type ConditionName } from '../conditions/condition.ts';
+import { guide, type Denoiser } from '../diffusion/guidance.ts';
+import { createSampler, walk, type SamplerName } from '../diffusion/sampler.ts';
+import type { Frames } from '../frames/frames.ts';
+import { noGrad, scope } from '../tensor/memory.ts';
+import { cat } from '../tensor/ops.ts';
+import { noise } from '../tensor/random.ts';
+import { tensor, type Tensor } from '../tensor/tensor.ts';
+import type { ConditionBatch, Control, HeartBeat } from './heartbeat.ts';
+
+export interface SynthesisOptions {
+  /** The clip is a function of the seed, the conditions and the weights alone. */
+  readonly seed?: number;
+  readonly numInferenceSteps?: number;
+  /** s of classifier-free guidance over text and image; local conditions are in both passes. */
+  readonly guidanceScale?: number;
+  readonly sampler?: SamplerName;
+  /** 0 drops a condition, 1 is as trained. */
+  readonly strength?: Partial<Record<ConditionName, number>>;
+  /** Called after each step; returning false stops with an error of name `AbortError`. */
+  readonly onStep?: (index: number, total: number) => boolean | void;
+}
+
+export const synthesisDefaults = {
+  seed: 0, numInferenceSteps: 50, guidanceScale: 2, sampler: 'ddim' as SamplerName,
+} as const;
+
+/** Frames decoded at a time: enough to keep two cores busy, little enough to stay in their caches. */
+const decodedAtOnce = 4;
+
+/**
+ * One clip that obeys `inputs`, each of which may be absent (PAPER section 1, "Sampling is unpublished").
+ * Grey, [0,1], `config.frames` frames of `config.resolution` squared.
+ */
+export async function synthesize(
+  model: HeartBeat, inputs: ConditionInputs, options: SynthesisOptions = {},
+): Promise<Frames> {
+  const { seed, numInferenceSteps, guidanceScale, sampler: name } = { ...synthesisDefaults, ...options };
+  const strength = (condition: ConditionName) => [options.strength?.[condition] ?? 1];
+  const { frames } = model.config;
+  const sampler = createSampler(name, model.schedule, numInferenceSteps);
+  const { control, free, start } = noGrad(() => scope(() => {
+    const batch = conditionBatch(model, inputs);
+    const start = noise(seed, ['latent'], model.latentShape()).to(model.components.unet.device);
+    const unconditional = { ...batch, prompts: [''], image: null };
+    return {
+      control: model.control(batch, strength, frames),
+      free: guidanceScale === 1 ? null : model.control(unconditional, strength, frames),
+      start,
+    };
+  }));
+  try {
+    const dtype = model.components.unet.dtype;
+    const denoise: Denoiser<Control> = (zt, t, told) => model.denoise(zt.to(dtype), [t], told).to('float32');
+    const predict = guide(denoise, control, free ?? control, guidanceScale);
+    const walking = walk(sampler, predict, start);
+    for (;;) {
+      const next = noGrad(() => walking.next());
+      if (next.done) {
+        try {
+          return noGrad(() => decodeClip(model, next.value));
+        } finally {
+          next.value.dispose();
+        }
+      }
+      if (options.onStep?.(next.value.index, next.value.total) === false) {
+        throw Object.assign(new Error('synthesis: stopped on request'), { name: 'AbortError' });
+      }
+      await setImmediate();
+    }
+  } finally {
+    for (const told of [control, free]) {
+      for (const value of Object.values(told ?? {})) (value as Tensor | null)?.dispose();
+    }
+    start.dispose();
+  }
+}
+
+/** Typed arrays to one batch of a single clip; a condition that is absent is absent. */
+function conditionBatch(model: HeartBeat, inputs: ConditionInputs): ConditionBatch {
+  const device = model.components.unet.device;
+  const dtype = model.components.unet.dtype;
+  const local = new Map<ConditionName, Tensor>();
+  for (const { name, kind } of conditions) {
+    const planes = inputs[name];
+    if (kind === 'local' && planes !== undefined) {
+      local.set(name, planesOf(planes as Frames, device).to(dtype));
+    }
+  }
+  const prior = inputs.image as Frames | undefined;
+  const image = prior === undefined ? null : model.embedImage(planesOf(prior, device)).to(dtype);
+  return { local, prompts: [(inputs.text as string | undefined) ?? ''], image };
+}
+
+/** [c][f][h][w] -> f c h w */
+function planesOf({ channels, frames, height, width, data }: Frames, device: string): Tensor {
+  return tensor(data, [channels, frames, height, width], { device }).transpose(0, 1).contiguous();
+}
+
+/** Scaled latents (f, c, h, w) to grey frames. */
+export function decodeClip(model: HeartBeat, latents: Tensor): Frames {
+  const { frames, resolution } = { ...model.config, frames: latents.shape[0] };
+  const data = scope(() => {
+    const dtype = model.components.vae.dtype;
+    const pieces: Tensor[] = [];
+    for (let first = 0; first < frames; first += decodedAtOnce) {
+      const piece = latents.narrow(0, first, Math.min(decodedAtOnce, frames - first));
+      pieces.push(scope(() => model.decode(piece.to(dtype)).to('float32')));
+    }
+    return cat(pieces, 0).toFloat32();
+  });
+  return { channels: 1, frames, height: resolution, width: resolution, data };
+}

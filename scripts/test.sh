@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# npm test [-- FILE...]: sets up what is missing, checks the types, runs the tests (all of test/, or the files given).
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+bash scripts/setup.sh all
+node_modules/.bin/tsc --noEmit
+
+files=("$@")
+if [ ${#files[@]} = 0 ]; then
+  while IFS= read -r file; do files+=("$file"); done < <(find test -name '*.test.ts' | sort)
+fi
+# Tensor tests use every core themselves: two files at a time keep two cores busy, more would only fight.
+exec node --import tsx --test --test-concurrency=2 --test-reporter=./scripts/test-report.ts \
+  --test-reporter-destination=stdout "${files[@]}"

@@ -1,0 +1,136 @@
+import { Module } from '../nn/module.ts';
+import type { Path } from '../nn/path.ts';
+import { cat } from '../tensor/ops.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { Downsample2D, ResnetBlock2D, Upsample2D, type ResnetConfig } from './blocks.ts';
+import type { Context } from './cross-attention.ts';
+import { SpatialTransformer, type TransformerConfig } from './spatial-transformer.ts';
+import { TemporalAttention } from './temporal.ts';
+
+/** What every layer of a U-Net's pass sees besides the picture. */
+export interface Surroundings {
+  /** SiLU of the time embedding, (b, 4 * block_out_channels[0]). */
+  readonly activatedTime: Tensor;
+  readonly context: Context;
+  readonly frames: number;
+}
+
+export interface BlockConfig {
+  readonly layers: number;
+  readonly resnet: ResnetConfig;
+  /** Null in a block without attention. */
+  readonly transformer: TransformerConfig | null;
+  readonly temporal: boolean;
+}
+
+/** (b * frames, c, h, w) -> (b * frames, c', h, w) */
+type Step = (x: Tensor, around: Surroundings) => Tensor;
+
+/**
+ * The paper's block, in order: residual block, spatial self-attention and cross-attention (one transformer), and,
+ * last, temporal self-attention; where there is no attention, the residual block alone. diffusers' blocks hold
+ * several of these, so `temporal_attentions.<layer>` counts as `resnets` and `attentions` do. [fig: "last in the
+ * block" is read of this unit, whose figure shows one of each.]
+ */
+function layerSteps(
+  path: Path, layer: number, inChannels: number, outChannels: number, config: BlockConfig,
+): Step[] {
+  const resnet = new ResnetBlock2D(path.sub('resnets').sub(layer), inChannels, outChannels, config.resnet);
+  const first: Step = (x, around) => resnet.call(x, around.activatedTime);
+  return [first, ...attentionSteps(path, layer, outChannels, config)];
+}
+
+function attentionSteps(path: Path, layer: number, channels: number, config: BlockConfig): Step[] {
+  if (config.transformer === null) return [];
+  const at = path.sub('attentions').sub(layer);
+  const spatial = new SpatialTransformer(at, channels, config.transformer);
+  const steps: Step[] = [(x, around) => spatial.call(x, around.context)];
+  if (config.temporal) {
+    const place = path.sub('temporal_attentions').sub(layer);
+    const temporal = new TemporalAttention(place, channels, config.transformer.heads);
+    steps.push((x, around) => temporal.call(x, around.frames));
+  }
+  return steps;
+}
+
+function run(steps: readonly Step[], x: Tensor, around: Surroundings): Tensor {
+  return steps.reduce((h, step) => step(h, around), x);
+}
+
+/** CrossAttnDownBlock2D or DownBlock2D; returns every layer's output, for the skips, the last one on. */
+export class DownBlock extends Module<[Tensor, Surroundings], Tensor[]> {
+  private readonly layers: Step[][];
+  private readonly downsample: Downsample2D | null;
+
+  constructor(
+    path: Path, inChannels: number, outChannels: number, config: BlockConfig,
+    downsamplePadding: number | null,
+  ) {
+    super();
+    this.layers = Array.from({ length: config.layers }, (_, layer) =>
+      layerSteps(path, layer, layer === 0 ? inChannels : outChannels, outChannels, config),
+    );
+    this.downsample =
+      downsamplePadding === null
+        ? null
+        : new Downsample2D(path.sub('downsamplers.0'), outChannels, downsamplePadding);
+  }
+
+  forward(x: Tensor, around: Surroundings): Tensor[] {
+    const outputs: Tensor[] = [];
+    let h = x;
+    for (const steps of this.layers) outputs.push((h = run(steps, h, around))); // n out h w
+    if (this.downsample) outputs.push(this.downsample.call(h)); // n out h/2 w/2
+    return outputs;
+  }
+}
+
+/** UNetMidBlock2DCrossAttn: residual block, attentions, residual block. */
+export class MiddleBlock extends Module<[Tensor, Surroundings], Tensor> {
+  private readonly steps: Step[];
+
+  constructor(path: Path, channels: number, config: BlockConfig) {
+    super();
+    this.steps = [
+      ...layerSteps(path, 0, channels, channels, config),
+      ...layerSteps(path, 1, channels, channels, { ...config, transformer: null }),
+    ];
+  }
+
+  forward(x: Tensor, around: Surroundings): Tensor {
+    return run(this.steps, x, around);
+  }
+}
+
+export interface UpChannels {
+  /** Of what comes from below. */
+  readonly below: number;
+  readonly out: number;
+  /** Of the skips, in the order in which they are used. */
+  readonly skips: readonly number[];
+}
+
+/** CrossAttnUpBlock2D or UpBlock2D; takes its skips in the order in which they are used. */
+export class UpBlock extends Module<
+  [Tensor, readonly Tensor[], Surroundings, (readonly [number, number])?], Tensor
+> {
+  private readonly layers: Step[][];
+  private readonly upsample: Upsample2D | null;
+
+  constructor(path: Path, channels: UpChannels, config: BlockConfig, upsamples: boolean) {
+    super();
+    const { below, out, skips } = channels;
+    this.layers = skips.map((skip, layer) =>
+      layerSteps(path, layer, (layer === 0 ? below : out) + skip, out, config),
+    );
+    this.upsample = upsamples ? new Upsample2D(path.sub('upsamplers.0'), out) : null;
+  }
+
+  /** @param size of the next skip, which an odd picture's doubled half would miss by one */
+  forward(
+    x: Tensor, skips: readonly Tensor[], around: Surroundings, size?: readonly [number, number],
+  ): Tensor {
+    const h = this.layers.reduce((h, steps, layer) => run(steps, cat([h, skips[layer]], 1), around), x);
+    return this.upsample ? this.upsample.call(h, size) : h;
+  }
+}

@@ -1,0 +1,291 @@
+/**
+ * Changing the size of pictures: area average when a side shrinks, bilinear when it grows
+ * (OpenCV's INTER_AREA and INTER_LINEAR), area vote for labels.
+ */
+import { byteFrames, elementCount, floatFrames, labelFrames, plane } from './frames.ts';
+import type { Frames, Labels, Point } from './frames.ts';
+
+/** What every output position of one axis takes: `weights` over inputs from `first` on. */
+interface AxisWeights {
+  readonly first: Int32Array;
+  readonly weights: readonly Float64Array[];
+}
+
+/**
+ * Float pictures to `height` x `width`: per axis area average (shrinking) or bilinear with
+ * half-pixel centres and repeated borders (growing). Flow values are not rescaled.
+ */
+export function resizeFrames(picture: Frames, height: number, width: number): Frames {
+  if (picture.height === height && picture.width === width) {
+    return { ...picture, data: picture.data.slice() };
+  }
+  const result = floatFrames({ ...picture, height, width }, undefined, 'resizeFrames');
+  const across = axisWeights(picture.width, width, 'bilinear');
+  const down = axisWeights(picture.height, height, 'bilinear');
+  const rows = new Float32Array(picture.height * width);
+  for (let c = 0; c < picture.channels; c++) {
+    for (let t = 0; t < picture.frames; t++) {
+      shrinkRows(plane(picture, c, t), picture.width, rows, width, picture.height, across);
+      shrinkColumns(rows, plane(result, c, t), width, height, down);
+    }
+  }
+  return result;
+}
+
+function shrinkRows(
+  from: Float32Array,
+  fromWidth: number,
+  to: Float32Array,
+  toWidth: number,
+  height: number,
+  axis: AxisWeights,
+): void {
+  for (let x = 0; x < toWidth; x++) {
+    const weights = axis.weights[x];
+    const first = axis.first[x];
+    for (let y = 0; y < height; y++) {
+      let sum = 0;
+      const at = y * fromWidth + first;
+      for (let k = 0; k < weights.length; k++) sum += weights[k] * from[at + k];
+      to[y * toWidth + x] = sum;
+    }
+  }
+}
+
+function shrinkColumns(
+  from: Float32Array,
+  to: Float32Array,
+  width: number,
+  toHeight: number,
+  axis: AxisWeights,
+): void {
+  const sums = new Float64Array(width);
+  for (let y = 0; y < toHeight; y++) {
+    const weights = axis.weights[y];
+    sums.fill(0);
+    for (let k = 0; k < weights.length; k++) {
+      const weight = weights[k];
+      const at = (axis.first[y] + k) * width;
+      for (let x = 0; x < width; x++) sums[x] += weight * from[at + x];
+    }
+    to.set(sums, y * width);
+  }
+}
+
+/**
+ * Labels to `height` x `width`: the label that covers most of each output pixel; an equal vote
+ * goes to the larger label, so that a thin structure is not lost to the background. Where a side
+ * grows, the nearest pixel.
+ */
+export function resizeLabels(labels: Labels, height: number, width: number): Labels {
+  if (labels.height === height && labels.width === width) {
+    return { ...labels, data: labels.data.slice() };
+  }
+  const result = labelFrames(labels.frames, height, width, undefined, 'resizeLabels');
+  const across = axisWeights(labels.width, width, 'nearest');
+  const down = axisWeights(labels.height, height, 'nearest');
+  for (let t = 0; t < labels.frames; t++) {
+    const to = plane(result, 0, t);
+    const from = plane(labels, 0, t);
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) {
+        to[y * width + x] = voteLabel(from, labels.width, across, x, down, y);
+      }
+    }
+  }
+  return result;
+}
+
+const votes = new Float64Array(256);
+
+function voteLabel(
+  from: Uint8Array,
+  width: number,
+  across: AxisWeights,
+  x: number,
+  down: AxisWeights,
+  y: number,
+): number {
+  const columns = across.weights[x];
+  const rows = down.weights[y];
+  const left = across.first[x];
+  const top = down.first[y];
+  for (let j = 0; j < rows.length; j++) {
+    const at = (top + j) * width + left;
+    for (let i = 0; i < columns.length; i++) votes[from[at + i]] += rows[j] * columns[i];
+  }
+  // Weights are sums of fractions: votes closer than rounding are equal votes.
+  let best = from[top * width + left];
+  for (let j = 0; j < rows.length; j++) {
+    const at = (top + j) * width + left;
+    for (let i = 0; i < columns.length; i++) {
+      const label = from[at + i];
+      const lead = votes[label] - votes[best];
+      if (lead > 1e-9 || (lead > -1e-9 && label > best)) best = label;
+    }
+  }
+  for (let j = 0; j < rows.length; j++) {
+    const at = (top + j) * width + left;
+    for (let i = 0; i < columns.length; i++) votes[from[at + i]] = 0;
+  }
+  return best;
+}
+
+function axisWeights(from: number, to: number, growth: 'bilinear' | 'nearest'): AxisWeights {
+  const scale = from / to;
+  const first = new Int32Array(to);
+  const weights: Float64Array[] = [];
+  for (let i = 0; i < to; i++) {
+    if (to < from) {
+      const start = i * scale;
+      const end = Math.min((i + 1) * scale, from);
+      first[i] = Math.floor(start + 1e-9);
+      const count = Math.max(1, Math.ceil(end - 1e-9) - first[i]);
+      weights.push(
+        Float64Array.from({ length: count }, (_, k) => {
+          const pixel = first[i] + k;
+          return (Math.min(pixel + 1, end) - Math.max(pixel, start)) / (end - start);
+        }),
+      );
+    } else if (growth === 'nearest') {
+      first[i] = Math.min(from - 1, Math.floor((i + 0.5) * scale));
+      weights.push(Float64Array.of(1));
+    } else {
+      const centre = Math.min(Math.max((i + 0.5) * scale - 0.5, 0), from - 1);
+      first[i] = Math.min(Math.floor(centre), Math.max(from - 2, 0));
+      const share = centre - first[i];
+      weights.push(from === 1 ? Float64Array.of(1) : Float64Array.of(1 - share, share));
+    }
+  }
+  return { first, weights };
+}
+
+/** How a picture was centred in a square and resized; made by `letterbox`. */
+export interface Letterbox {
+  readonly height: number;
+  readonly width: number;
+  /** Side of the square in source pixels: the longer side. */
+  readonly side: number;
+  readonly left: number;
+  readonly top: number;
+  /** Side of the result in pixels. */
+  readonly size: number;
+}
+
+/** Centres `height` x `width` in a square (padding in whole source pixels), then to `size`. */
+export function letterbox(height: number, width: number, size: number): Letterbox {
+  elementCount({ channels: 1, frames: 1, height, width }, 'letterbox');
+  elementCount({ channels: 1, frames: 1, height: size, width: size }, 'letterbox');
+  const side = Math.max(height, width);
+  return {
+    height,
+    width,
+    side,
+    left: Math.floor((side - width) / 2),
+    top: Math.floor((side - height) / 2),
+    size,
+  };
+}
+
+/** Pads with zeros (black, background) to a square and resizes by `resizeFrames`. */
+export function letterboxFrames(picture: Frames, box: Letterbox): Frames {
+  const square = floatFrames({ ...picture, height: box.side, width: box.side });
+  return resizeFrames(pasteSquare(picture, square, box), box.size, box.size);
+}
+
+/** As `letterboxFrames`, by `resizeLabels`. */
+export function letterboxLabels(labels: Labels, box: Letterbox): Labels {
+  const square = byteFrames({ ...labels, height: box.side, width: box.side });
+  return resizeLabels(pasteSquare(labels, square, box), box.size, box.size);
+}
+
+function pasteSquare<T extends Float32Array | Uint8Array>(
+  picture: Frames<T>,
+  square: Frames<T>,
+  box: Letterbox,
+): Frames<T> {
+  fits(picture, box.height, box.width);
+  for (let c = 0; c < picture.channels; c++) {
+    for (let t = 0; t < picture.frames; t++) {
+      const from = plane(picture, c, t);
+      const to = plane(square, c, t);
+      for (let y = 0; y < box.height; y++) {
+        const row = from.subarray(y * box.width, (y + 1) * box.width);
+        to.set(row as Uint8Array & Float32Array, (box.top + y) * box.side + box.left);
+      }
+    }
+  }
+  return square;
+}
+
+/** Back to the source's size: resized to the square, borders cut off. */
+export function unletterboxFrames(picture: Frames, box: Letterbox): Frames {
+  fits(picture, box.size, box.size);
+  const square = resizeFrames(picture, box.side, box.side);
+  return cutSquare(square, floatFrames({ ...picture, ...sizeOf(box) }), box);
+}
+
+/** As `unletterboxFrames`, for labels. */
+export function unletterboxLabels(labels: Labels, box: Letterbox): Labels {
+  fits(labels, box.size, box.size);
+  const square = resizeLabels(labels, box.side, box.side);
+  return cutSquare(square, byteFrames({ ...labels, ...sizeOf(box) }), box);
+}
+
+function sizeOf({ height, width }: Letterbox): { height: number; width: number } {
+  return { height, width };
+}
+
+function cutSquare<T extends Float32Array | Uint8Array>(
+  square: Frames<T>,
+  result: Frames<T>,
+  box: Letterbox,
+): Frames<T> {
+  for (let c = 0; c < result.channels; c++) {
+    for (let t = 0; t < result.frames; t++) {
+      const from = plane(square, c, t);
+      const to = plane(result, c, t);
+      for (let y = 0; y < box.height; y++) {
+        const start = (box.top + y) * box.side + box.left;
+        to.set(from.subarray(start, start + box.width) as Uint8Array & Float32Array, y * box.width);
+      }
+    }
+  }
+  return result;
+}
+
+function fits(picture: Frames<Float32Array | Uint8Array>, height: number, width: number): void {
+  if (picture.height !== height || picture.width !== width) {
+    throw new Error(
+      `letterbox: expected a picture of ${width} x ${height} (width x height), ` +
+        `got ${picture.width} x ${picture.height}`,
+    );
+  }
+}
+
+/** A source pixel position in the letterboxed picture. */
+export function toLetterbox(point: Point, box: Letterbox): Point {
+  const scale = box.size / box.side;
+  return {
+    x: (point.x + box.left + 0.5) * scale - 0.5,
+    y: (point.y + box.top + 0.5) * scale - 0.5,
+  };
+}
+
+/** A position in the letterboxed picture back in source pixels. */
+export function fromLetterbox(point: Point, box: Letterbox): Point {
+  const scale = box.side / box.size;
+  return {
+    x: (point.x + 0.5) * scale - 0.5 - box.left,
+    y: (point.y + 0.5) * scale - 0.5 - box.top,
+  };
+}
+
+/** mm per pixel after letterboxing. */
+export function letterboxSpacing(
+  spacing: readonly [number, number],
+  box: Letterbox,
+): readonly [number, number] {
+  const scale = box.side / box.size;
+  return [spacing[0] * scale, spacing[1] * scale];
+}

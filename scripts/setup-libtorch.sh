@@ -1,4 +1,4 @@
-# Sourced by setup.sh: finds or installs libtorch and a compiler, then builds the addon.
+# Sourced by setup.sh: builds the addon, after installing the libtorch and the compiler that the build found missing.
 # Which libtorch is taken, and whether the addon is fresh, is decided by build-native.sh alone.
 
 apt_allowed() {
@@ -19,68 +19,58 @@ apt_install() {
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@"
 }
 
-# What may already hold a libtorch: named by hand, Python's torch, or the system's.
-libtorch_present() {
-  [ -n "${LIBTORCH:-}" ] && return 0
-  python3 -c 'import importlib.util as u, sys; sys.exit(u.find_spec("torch") is None)' 2>/dev/null && return 0
-  system_libtorch_present
-}
-
-system_libtorch_present() {
-  [ -e /usr/include/ATen/ATen.h ] || [ -e /usr/local/include/ATen/ATen.h ] ||
-    [ -e /opt/homebrew/opt/pytorch/include/ATen/ATen.h ] || [ -e /usr/local/opt/pytorch/include/ATen/ATen.h ]
-}
-
 compiler_present() {
-  command -v "${CXX:-g++}" >/dev/null 2>&1 || command -v c++ >/dev/null 2>&1 || command -v clang++ >/dev/null 2>&1
+  local name
+  for name in ${CXX:-c++ g++ clang++}; do
+    command -v "$name" >/dev/null 2>&1 && return 0
+  done
+  return 1
 }
 
-# Debian's libtorch runs 35 times slower on the reference BLAS than on OpenBLAS.
+# Debian's libtorch takes any BLAS, and with the reference one it is some thirty times slower.
 reference_blas() {
   command -v dpkg-query >/dev/null 2>&1 || return 1
-  dpkg-query -W -f='${Status}' libtorch-dev 2>/dev/null | grep -q 'ok installed' || return 1
+  dpkg-query -W -f='${Status}\n' libtorch-dev 2>/dev/null | grep -q 'ok installed' || return 1
   ! dpkg-query -W -f='${Status}\n' 'libopenblas0*' 'libmkl-rt' 'libblis4*' 2>/dev/null | grep -q 'ok installed'
 }
 
-# The packages that this machine lacks, one a line.
-missing_packages() {
-  compiler_present || echo g++
-  libtorch_present || echo libtorch-dev
-  if ! libtorch_present || reference_blas; then echo libopenblas0-pthread; fi
+# install PACKAGE...: by apt where it may; otherwise one sentence says what to do.
+install() {
+  local missing
+  case "$*" in
+    'g++') missing='a C++ compiler is' ;;
+    *g++*) missing='libtorch and a C++ compiler are' ;;
+    *) missing='libtorch is' ;;
+  esac
+  if apt_allowed; then
+    step 'apt-get update' apt_update || true
+    step "apt-get install $*" apt_install "$@" ||
+      fail "apt could not install $* ($(last_line)); check the network and $PWD/$log, then run this again."
+  elif command -v apt-get >/dev/null 2>&1; then
+    fail "$missing missing and installing needs root; run \"sudo apt-get install -y $*\", then run this again."
+  elif [ "$(uname)" = Darwin ]; then
+    fail "$missing missing; run \"xcode-select --install\" and \"brew install pytorch\", then run this again."
+  else
+    fail "$missing missing; install a C++ compiler and run \"pip install torch\" (or set LIBTORCH), then run this again."
+  fi
 }
 
-what_is_missing() {
-  local names=()
-  libtorch_present || names+=('libtorch')
-  compiler_present || names+=('a C++ compiler')
-  [ ${#names[@]} = 2 ] && echo "${names[0]} and ${names[1]} are missing" && return
-  case ${names[0]} in libtorch) echo 'libtorch is missing' ;; *) echo "${names[0]} is missing" ;; esac
+build_addon() {
+  bash scripts/build-native.sh >build/native.log 2>&1 </dev/null
 }
 
 setup_native() {
-  local packages
-  packages=$(missing_packages | tr '\n' ' ')
-  packages=${packages% }
-  if [ -n "$packages" ]; then
-    if apt_allowed; then
-      # shellcheck disable=SC2086  # the list is split on purpose
-      step 'apt update' apt_update || true
-      # shellcheck disable=SC2086
-      step "apt install $packages" apt_install $packages || {
-        libtorch_present && compiler_present ||
-          fail "apt could not install $packages ($(last_line)); check the network and $PWD/$log, then run this again."
-      }
-    elif ! libtorch_present || ! compiler_present; then
-      if command -v apt-get >/dev/null 2>&1; then
-        fail "$(what_is_missing) and installing needs root; run \"sudo apt-get install -y $packages\", then run this again."
-      elif [ "$(uname)" = Darwin ]; then
-        fail "$(what_is_missing); run \"xcode-select --install\" and \"brew install pytorch\", then run this again."
-      fi
-      fail "$(what_is_missing); install a C++ compiler and \"pip install torch\" (or set LIBTORCH to a libtorch folder), then run this again."
-    fi
+  local packages=() status=0
+  if compgen -G 'build/native/*/heartbeat.node' >/dev/null && build_addon; then return 0; fi
+
+  if ! compiler_present; then packages+=('g++'); fi
+  if ! node --import tsx scripts/libtorch-found.ts >>"$log" 2>&1; then packages+=(libtorch-dev libopenblas0-pthread); fi
+  if [ ${#packages[@]} -gt 0 ]; then
+    install "${packages[@]}"
+  elif reference_blas && apt_allowed; then
+    step 'apt-get install libopenblas0-pthread' apt_install libopenblas0-pthread || true
   fi
-  local begun=$SECONDS
-  bash scripts/build-native.sh >>"$log" 2>&1 </dev/null ||
-    fail "the addon could not be built ($(last_line)); see $PWD/$log."
-  [ $((SECONDS - begun)) -lt 2 ] || printf 'set-up: addon built ... %d s\n' $((SECONDS - begun)) >&2
+  step 'addon for libtorch, built once' build_addon || status=$?
+  cat build/native.log >>"$log"
+  [ $status = 0 ] || fail "$(grep -v '^[[:space:]]*$' build/native.log | tail -n 1)"
 }

@@ -9,6 +9,4 @@ files=("$@")
 if [ ${#files[@]} = 0 ]; then
   while IFS= read -r file; do files+=("$file"); done < <(find test -name '*.test.ts' | sort)
 fi
-# Tensor tests use every core themselves: two files at a time keep two cores busy, more would only fight.
-exec node --import tsx --test --test-concurrency=2 --test-reporter=./scripts/test-report.ts \
-  --test-reporter-destination=stdout "${files[@]}"
+exec node --import tsx scripts/run-tests.ts "${files[@]}"

@@ -4,32 +4,42 @@
  */
 import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Picture } from '../frames/colour.ts';
+import { encodePng } from '../frames/png.ts';
 import { openEventWriter } from './tensorboard.ts';
 
 export interface RunLog {
   /** One number of a curve; names have the form `train/loss`. */
   scalar(name: string, value: number, step: number): void;
-  /** A picture, as the bytes of a PNG file. */
-  image(name: string, png: Uint8Array, step: number): void;
+  /** A picture: the bytes of a PNG file, or grey or RGB values (the first frame). */
+  image(name: string, picture: Uint8Array | Picture, step: number): void;
   /** Markdown: the resolved configuration, a remark. */
   text(name: string, text: string, step: number): void;
   close(): void;
+}
+
+/** A listener: what `RunLog` takes, with every picture already a PNG. */
+export interface LogSink extends Omit<RunLog, 'image'> {
+  image(name: string, png: Uint8Array, step: number): void;
 }
 
 export interface RunLogOptions {
   /** The run goes on from this step: files are appended to, and a mark says from where. */
   readonly resumeStep?: number;
   /** Listeners besides the files, called after them. */
-  readonly also?: readonly RunLog[];
+  readonly also?: readonly LogSink[];
   /** Seconds since 1970; for tests. */
   readonly clock?: () => number;
 }
 
 /** Every call goes to each of `logs` in turn. */
-export function everyLog(logs: readonly RunLog[]): RunLog {
+export function everyLog(logs: readonly LogSink[]): RunLog {
   return {
     scalar: (name, value, step) => logs.forEach((log) => log.scalar(name, value, step)),
-    image: (name, png, step) => logs.forEach((log) => log.image(name, png, step)),
+    image(name, picture, step) {
+      const png = picture instanceof Uint8Array ? picture : encodePng(picture);
+      logs.forEach((log) => log.image(name, png, step));
+    },
     text: (name, text, step) => logs.forEach((log) => log.text(name, text, step)),
     close: () => logs.forEach((log) => log.close()),
   };
@@ -41,7 +51,7 @@ function previewName(name: string, step: number): string {
 }
 
 /** One JSON object a line; a line that a killed process left unfinished is cut off first. */
-function openJsonLines(folder: string, { resumeStep, clock = () => Date.now() / 1000 }: RunLogOptions): RunLog {
+function openJsonLines(folder: string, { resumeStep, clock = () => Date.now() / 1000 }: RunLogOptions): LogSink {
   const path = join(folder, 'metrics.jsonl');
   const previews = join(folder, 'previews');
   const kept = existsSync(path) ? readFileSync(path).lastIndexOf('\n') + 1 : 0;

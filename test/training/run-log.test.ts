@@ -3,6 +3,7 @@ import { appendFileSync, mkdtempSync, readFileSync, readdirSync, rmSync } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { readPng } from '../../src/frames/png.ts';
 import { everyLog, openRunLog } from '../../src/training/run-log.ts';
 import { crc32c, openEventWriter, wholeRecords } from '../../src/training/tensorboard.ts';
 
@@ -89,6 +90,14 @@ describe('run log', () => {
     assert.deepEqual(readFileSync(join(folder, 'previews/sample-all-conditions-00000040.png')), png);
     assert.equal(readdirSync(join(folder, 'logs')).length, 1);
     assert.deepEqual(heard, ['train/loss=0.5@1', 'train/loss=NaN@2', 'sample/all conditions', 'config', 'closed']);
+  });
+
+  it('takes pictures as values too, and makes a PNG of them', () => {
+    const log = openRunLog(folder, { clock });
+    log.image('ramp', { channels: 1, frames: 1, height: 1, width: 2, data: Float32Array.of(0, 1) }, 3);
+    log.close();
+    const picture = readPng(join(folder, 'previews/ramp-00000003.png'));
+    assert.deepEqual([picture.width, picture.height, ...picture.data], [2, 1, 0, 1]);
   });
 
   it('appends when resumed and cuts off an unfinished line', () => {

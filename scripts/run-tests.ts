@@ -1,8 +1,9 @@
 /**
- * The test reporter: one line a file, failures in full, node's own summary at the end. Several hundred lines of passed
- * tests help nobody to see the failed one.
+ * Runs the test files given as arguments and prints one line a file, failures in full, and node's own summary: several
+ * hundred lines of passed tests help nobody to see the failed one. Exit 1 when a test fails or a file runs no test.
  */
-import { relative } from 'node:path';
+import { relative, resolve } from 'node:path';
+import { run } from 'node:test';
 import { styleText } from 'node:util';
 
 interface TestEvent {
@@ -25,11 +26,12 @@ const paint = (format: 'red' | 'green' | 'yellow', text: string) => (color ? sty
 
 function cause(error: Error | undefined): string {
   const origin = error?.cause instanceof Error ? error.cause : error;
-  return String(origin?.stack ?? origin?.message ?? origin).split('\n').map((line) => `      ${line}`).join('\n');
+  const lines = String(origin?.stack ?? origin?.message ?? origin).split('\n');
+  return lines.filter((line) => !/^ +at .*(node:|node_modules)/.test(line)).map((line) => `      ${line}`).join('\n');
 }
 
-/** node's reporter interface: events in, text out. */
-export default async function* report(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
+/** Events of node's test runner in, text out. */
+async function* report(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
   const files = new Map<string, Tally>();
   const failures: string[] = [];
   const summary: string[] = [];
@@ -73,3 +75,8 @@ export default async function* report(source: AsyncIterable<TestEvent>): AsyncGe
   yield '\n';
   yield* summary;
 }
+
+// Tensor tests use every core themselves: two files at a time keep two cores busy, more would only fight.
+const events = run({ files: process.argv.slice(2).map((file) => resolve(file)), concurrency: 2 });
+events.on('test:fail', () => { process.exitCode = 1; });
+for await (const text of report(events)) process.stdout.write(text);

@@ -1,16 +1,15 @@
 import { z } from 'zod';
 import { conditions, type ConditionName } from '../conditions/condition.ts';
 import { NoiseSchedule, schedulerConfig } from '../diffusion/schedule.ts';
-import { ClipTextModel, clipTextConfig } from '../models/clip-text.ts';
-import { echoTokenizer, type ClipTokenizer } from '../models/clip-tokenizer.ts';
-import { GlobalAdapter, globalAdapterConfig } from '../models/adapter.ts';
+import { GlobalAdapter, GlobalAdapterConfig } from '../models/adapter.ts';
+import { ClipText, clipTextConfig } from '../models/clip-text.ts';
+import { ClipTokenizer, echoVocabulary } from '../models/clip-tokenizer.ts';
 import { LocalEncoder } from '../models/local-encoder.ts';
-import { SamImageEncoder, minMaxNormalize, samVisionConfig } from '../models/sam-vit.ts';
-import { UNet, unetConfig } from '../models/unet.ts';
-import { AutoencoderKL, vaeConfig, type Posterior } from '../models/vae.ts';
+import { ImageEncoder, imageEncoderConfig, imageEncoderInput } from '../models/medsam.ts';
+import { UNet, UNetConfig } from '../models/unet.ts';
+import { Vae, vaeConfig, vaeReduction, type Posterior } from '../models/vae.ts';
 import { rootPath, type Path } from '../nn/path.ts';
 import type { DType } from '../tensor/dtype.ts';
-import { upsampleBilinear2d } from '../tensor/ops.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 
 /** A whole HeartBeat: every network's own configuration under its diffusers folder name. */
@@ -22,11 +21,11 @@ export const heartbeatConfig = z.strictObject({
   conditions: z.array(z.enum(conditions.map(({ name }) => name) as [ConditionName, ...ConditionName[]]))
     .default(conditions.map(({ name }) => name)),
   vae: vaeConfig,
-  unet: unetConfig,
+  unet: UNetConfig,
   text_encoder: clipTextConfig,
-  image_encoder: samVisionConfig,
-  global_adapter: globalAdapterConfig,
-  scheduler: schedulerConfig,
+  image_encoder: imageEncoderConfig,
+  global_adapter: GlobalAdapterConfig,
+  scheduler: schedulerConfig.prefault({}),
 });
 export type HeartBeatConfig = z.infer<typeof heartbeatConfig>;
 
@@ -69,10 +68,10 @@ export class HeartBeat {
   readonly schedule: NoiseSchedule;
   readonly tokenizer: ClipTokenizer;
   readonly components: Readonly<Record<ComponentName, Path>>;
-  readonly vae: AutoencoderKL;
+  readonly vae: Vae;
   readonly unet: UNet;
-  readonly textEncoder: ClipTextModel;
-  readonly imageEncoder: SamImageEncoder;
+  readonly textEncoder: ClipText;
+  readonly imageEncoder: ImageEncoder;
   readonly adapter: GlobalAdapter;
   readonly localEncoders: ReadonlyMap<ConditionName, LocalEncoder>;
 
@@ -81,15 +80,17 @@ export class HeartBeat {
     const root = (type: DType) => rootPath({ device, dtype: type, seed });
     this.config = config;
     this.schedule = new NoiseSchedule(config.scheduler);
-    this.tokenizer = echoTokenizer();
+    this.tokenizer = new ClipTokenizer(echoVocabulary(), {
+      maxLength: config.text_encoder.max_position_embeddings,
+    });
     this.components = {
       vae: root(vaeDtype), unet: root(dtype), text_encoder: root(dtype), image_encoder: root('float32'),
       local_encoders: root(dtype), global_adapter: root(dtype),
     };
-    this.vae = new AutoencoderKL(this.components.vae, config.vae);
+    this.vae = new Vae(this.components.vae, config.vae);
     this.unet = new UNet(this.components.unet, config.unet);
-    this.textEncoder = new ClipTextModel(this.components.text_encoder, config.text_encoder);
-    this.imageEncoder = new SamImageEncoder(this.components.image_encoder, config.image_encoder);
+    this.textEncoder = new ClipText(this.components.text_encoder, config.text_encoder);
+    this.imageEncoder = new ImageEncoder(this.components.image_encoder, config.image_encoder);
     this.adapter = new GlobalAdapter(this.components.global_adapter, config.global_adapter);
     this.localEncoders = new Map(
       conditions
@@ -102,7 +103,7 @@ export class HeartBeat {
 
   /** Side of the latent grid in cells. */
   get latentSize(): number {
-    return this.config.resolution / 2 ** (this.config.vae.block_out_channels.length - 1);
+    return this.config.resolution / vaeReduction(this.config.vae);
   }
 
   /** (f, c, h, w) of one clip's latents. */
@@ -125,15 +126,13 @@ export class HeartBeat {
 
   /** The frozen image encoder's embedding of grey pictures in [0,1]. n 1 H W -> n c g g */
   embedImage(pictures: Tensor): Tensor {
-    const { img_size: size, in_chans: channels } = this.config.image_encoder;
-    const [, , height, width] = pictures.shape;
-    const fits = height === size && width === size;
-    const resized = fits ? pictures : upsampleBilinear2d(pictures, [size, size], false);
-    return this.imageEncoder.call(minMaxNormalize(resized.expand([-1, channels, -1, -1])));
+    return this.imageEncoder.call(imageEncoderInput(pictures, this.config.image_encoder));
   }
 
   /** Conditions to what the U-Net takes; features are added, each times its strength (PAPER section 1). */
-  control(batch: ConditionBatch, strength: Strength, frames: number): Control {
+  control(
+    batch: ConditionBatch, strength: Strength, frames: number, training = false,
+  ): Control {
     const clips = batch.prompts.length;
     let local: Tensor | null = null; // b f 8 h w
     for (const [name, planes] of batch.local) {
@@ -154,17 +153,17 @@ export class HeartBeat {
     })(local);
     const image = batch.image === null ? null
       : ((tokens: Tensor) => tokens.mul(perClip(strength('image'), 3, tokens)))(
-        this.adapter.call(batch.image));
+        this.adapter.call(batch.image, training));
     return { local: folded, text: this.embedText(batch.prompts, strength('text')), image };
   }
 
   /** Prompts to text context; strength s stands between the empty prompt's (0) and the prompt's own (1). */
   embedText(prompts: readonly string[], strength: readonly number[]): Tensor {
     const embed = (texts: readonly string[]) => {
-      const ids = texts.map((text) => this.tokenizer.encode(text, this.config.text_encoder.max_position_embeddings));
-      const flat = BigInt64Array.from(ids.flat(), BigInt);
-      const device = this.components.text_encoder.device;
-      return this.textEncoder.call(tensor(flat, [texts.length, ids[0].length], { device }));
+      const ids = texts.flatMap((text) => [...this.tokenizer.encode(text)]);
+      const { device, dtype } = this.components.text_encoder;
+      const shape = [texts.length, this.tokenizer.maxLength];
+      return this.textEncoder.call(tensor(ids, shape, { dtype: 'int64', device }), dtype);
     };
     const plain = prompts.map((prompt, i) => (strength[i] === 0 ? '' : prompt));
     if (strength.every((s) => s === 0 || s === 1)) return embed(plain);
@@ -177,7 +176,8 @@ export class HeartBeat {
   denoise(zt: Tensor, t: readonly number[], control: Control): Tensor {
     const steps = tensor(Float32Array.from(t), [t.length], { device: zt.device });
     const { local, text, image } = control;
-    return this.unet.call(zt, steps, { text, image }, local);
+    const told = { text: text.to(zt.dtype), image: image === null ? null : image.to(zt.dtype) };
+    return this.unet.call(zt, steps, told, local);
   }
 
   dispose(): void {

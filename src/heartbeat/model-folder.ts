@@ -14,7 +14,7 @@ const indexFile = 'model_index.json';
 const schedulerFile = 'scheduler/scheduler_config.json';
 
 /** transformers' networks call their weights `model`, diffusers' own `diffusion_pytorch_model`. */
-function weightsFile(component: ComponentName): string {
+export function weightsFile(component: ComponentName): string {
   const fromTransformers = component === 'text_encoder' || component === 'image_encoder';
   return join(component, `${fromTransformers ? 'model' : 'diffusion_pytorch_model'}.safetensors`);
 }

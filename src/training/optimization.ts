@@ -59,7 +59,7 @@ export class Optimization {
         return value.item() / micros;
       });
     }
-    const gradNorm = clipGradNorm(this.parameters, this.config.maxGradNorm);
+    const gradNorm = clipGradNorm(this.parameters.values(), this.config.maxGradNorm);
     if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) {
       throw new Error(
         `training: expected a finite loss, got loss ${loss} and gradient norm ${gradNorm} at step ${step}`);
@@ -88,7 +88,7 @@ export class Optimization {
 
   /** Runs `work` with the EMA weights in place of the trained ones, then puts these back. */
   withEma<R>(work: () => R): R {
-    return this.ema.during(work);
+    return this.ema.withAverage(work);
   }
 
   dispose(): void {

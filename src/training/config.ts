@@ -1,0 +1,82 @@
+import { readFileSync } from 'node:fs';
+import { parse as parseYaml } from 'yaml';
+import { z } from 'zod';
+import { heartbeatConfig } from '../heartbeat/heartbeat.ts';
+import { imageEncoderStageConfig } from './stage-image-encoder.ts';
+import { imageStageConfig } from './stage-image.ts';
+import { vaeStageConfig } from './stage-vae.ts';
+import { videoStageConfig } from './stage-video.ts';
+import { nearestName } from './nearest-name.ts';
+import { presets, type PresetName } from './presets.ts';
+
+/** Everything a training depends on, apart from the data themselves. */
+export const trainingConfig = z.strictObject({
+  preset: z.string(),
+  seed: z.int().nonnegative().default(0),
+  views: z.array(z.enum(['2CH', '4CH'])).nonempty().default(['2CH', '4CH']),
+  model: heartbeatConfig,
+  vae: vaeStageConfig,
+  imageEncoder: imageEncoderStageConfig,
+  image: imageStageConfig,
+  video: videoStageConfig,
+});
+export type TrainingConfig = z.output<typeof trainingConfig>;
+
+type Tree = { [key: string]: unknown };
+
+export interface ConfigSources {
+  readonly preset: PresetName;
+  /** A YAML file of the same shape, of which any part may be left out. */
+  readonly file?: string;
+  /** Dotted overrides such as `image.learningRate=2e-4`, applied last. */
+  readonly overrides?: readonly string[];
+  readonly seed?: number;
+}
+
+/** preset -> YAML file -> dotted overrides -> checked whole. Unknown keys name the nearest known one. */
+export function resolveConfig(sources: ConfigSources): TrainingConfig {
+  const whole = trainingConfig.parse({ preset: sources.preset, ...presets[sources.preset]() }) as unknown as Tree;
+  if (sources.seed !== undefined) whole.seed = sources.seed;
+  if (sources.file !== undefined) merge(whole, readYaml(sources.file), sources.file, '');
+  for (const override of sources.overrides ?? []) {
+    const cut = override.indexOf('=');
+    if (cut < 1) throw new Error(`config: expected key=value, got ${override}`);
+    const value: unknown = parseYaml(override.slice(cut + 1));
+    const nested = override.slice(0, cut).split('.').reduceRight((inner: unknown, key) => ({ [key]: inner }), value);
+    merge(whole, nested as Tree, override, '');
+  }
+  const parsed = trainingConfig.safeParse(whole);
+  if (!parsed.success) {
+    const { path, message } = parsed.error.issues[0];
+    throw new Error(`config: ${path.join('.')}: ${message}`);
+  }
+  return parsed.data;
+}
+
+function readYaml(file: string): Tree {
+  const value: unknown = parseYaml(readFileSync(file, 'utf8'));
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new Error(`config: expected a mapping in ${file}, got ${value === null ? 'nothing' : typeof value}`);
+  }
+  return value as Tree;
+}
+
+/** Writes `changes` into `whole` in place; every key must be there already, since defaults are filled in. */
+function merge(whole: Tree, changes: Tree, source: string, path: string): void {
+  for (const [given, value] of Object.entries(changes)) {
+    const key = Object.hasOwn(whole, given) ? given : camelCase(given);
+    if (!Object.hasOwn(whole, key)) {
+      const near = nearestName(given, Object.keys(whole));
+      const hint = near === null ? '' : `, did you mean ${path}${near}?`;
+      throw new Error(`config: no key ${path}${given} (from ${source})${hint}`);
+    }
+    const inner = whole[key];
+    const isTree = (x: unknown): x is Tree => typeof x === 'object' && x !== null && !Array.isArray(x);
+    if (isTree(inner) && isTree(value)) merge(inner, value, source, `${path}${key}.`);
+    else whole[key] = value;
+  }
+}
+
+function camelCase(name: string): string {
+  return name.replace(/[-_]([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}

@@ -1,0 +1,85 @@
+import { conditions, dropConditions, type ConditionName } from '../conditions/condition.ts';
+import { addNoise, predictionTarget } from '../diffusion/objective.ts';
+import { randomStream } from '../frames/random.ts';
+import type { HeartBeat } from '../heartbeat/heartbeat.ts';
+import type { DType } from '../tensor/dtype.ts';
+import { cat, mseLoss } from '../tensor/ops.ts';
+import { noise } from '../tensor/random.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { conditionPlanes, embeddings, posteriors, type FrameOf, type PreparedClip } from './prepared-clip.ts';
+
+/** What one element of a batch is made of: all its frames, the image prior's and the single sketch's. */
+export interface Sample {
+  readonly clip: PreparedClip;
+  readonly frames: readonly number[];
+  readonly prior: number;
+  /** Names every random draw of this sample; two samples of one key see the same noise. */
+  readonly key: readonly (string | number)[];
+}
+
+export type ConditionDropout = 'heartbeat' | 'none';
+
+export interface DenoisingOptions {
+  readonly seed: number;
+  readonly dtype: DType;
+  readonly dropout: ConditionDropout;
+  /** Batch statistics in the adapter's norm. */
+  readonly training: boolean;
+  /** A step of the schedule for each sample; drawn uniformly when absent. */
+  readonly timesteps?: readonly number[];
+}
+
+/**
+ * E || target - prediction(z_t, t, control) ||^2, plain MSE (PAPER section 1), over a batch of samples
+ * with as many frames each: one in stage 1, a clip in stage 2.
+ */
+export function denoisingLoss(
+  model: HeartBeat, samples: readonly Sample[], options: DenoisingOptions,
+): Tensor {
+  const { seed, dtype } = options;
+  const device = model.components.unet.device;
+  const frames = samples[0].frames.length;
+  const picks = samples.flatMap(({ clip, frames }) => frames.map((frame) => ({ clip, frame })));
+  const streams = samples.map(({ key }) => randomStream('denoising', seed, ...key));
+  const t = options.timesteps ?? streams.map((stream) => stream.integer(model.schedule.steps));
+  const kept = samples.map(({ clip }, i) => {
+    const keep = dropConditions(streams[i], options.dropout);
+    return (name: ConditionName) => (keep[name] && has(clip, name) ? 1 : 0);
+  });
+
+  const shape = model.latentShape(frames);
+  const drawn = (what: string) =>
+    cat(samples.map(({ key }) => noise(seed, [what, ...key], shape)), 0).to(device);
+  const { mean, std } = posteriors(picks, shape);
+  const z0 = mean.to(device).add(std.to(device).mul(drawn('posterior')))
+    .mul(model.config.vae.scaling_factor);
+  const epsilon = drawn('epsilon');
+  const perFrame = t.flatMap((step) => Array<number>(frames).fill(step));
+  const zt = addNoise(model.schedule, z0, epsilon, perFrame);
+
+  const { global_adapter: { channels = 256, grid = 64 } } = model.config;
+  const priors: FrameOf[] = samples.map(({ clip, prior }) => ({ clip, frame: prior }));
+  const local = new Map<ConditionName, Tensor>();
+  for (const condition of conditions) {
+    const { name, single } = condition;
+    if (!model.localEncoders.has(name) || kept.every((keep) => keep(name) === 0)) continue;
+    const shown = single ? samples.map(({ clip, frames }) => ({ clip, frame: frames[0] })) : picks;
+    const planes = conditionPlanes(name, shown, condition.channels(model.config.classes));
+    local.set(name, planes.to(device).to(dtype));
+  }
+  const control = model.control(
+    {
+      local,
+      prompts: samples.map(({ clip }) => clip.prompt),
+      image: embeddings(priors, channels, grid).to(device).to(dtype),
+    },
+    (name) => kept.map((keep) => keep(name)), frames, options.training);
+  const prediction = model.denoise(zt.to(dtype), t, control).to('float32');
+  return mseLoss(prediction, predictionTarget(model.schedule, z0, epsilon, perFrame));
+}
+
+/** Whether this clip can give this condition at all. */
+function has(clip: PreparedClip, name: ConditionName): boolean {
+  const { kind } = conditions.find((condition) => condition.name === name)!;
+  return kind === 'global' || clip.planes.has(name);
+}

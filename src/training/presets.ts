@@ -1,0 +1,106 @@
+import type { z } from 'zod';
+import type { trainingConfig } from './config.ts';
+
+type Preset = Omit<z.input<typeof trainingConfig>, 'preset'>;
+
+/** Seconds on two cores: for tests. 32x32, 4 frames. */
+function tiny(): Preset {
+  const recipe = { trainBatchSize: 4, maxTrainSteps: 20, learningRate: 2e-3, lrWarmupSteps: 4, emaDecay: 0.9 };
+  const loop = { checkpointingSteps: 10, validationSteps: 10, previewSteps: 20, loggingSteps: 5 };
+  return {
+    model: {
+      resolution: 32,
+      frames: 4,
+      vae: {
+        in_channels: 1, out_channels: 1, block_out_channels: [8, 16], layers_per_block: 1,
+        latent_channels: 4, norm_num_groups: 4, sample_size: 32, scaling_factor: 1,
+      },
+      unet: {
+        sample_size: 16, in_channels: 4, out_channels: 4, localChannels: 8, block_out_channels: [16, 32],
+        down_block_types: ['CrossAttnDownBlock2D', 'CrossAttnDownBlock2D'],
+        up_block_types: ['CrossAttnUpBlock2D', 'CrossAttnUpBlock2D'],
+        layers_per_block: 1, cross_attention_dim: 16, attention_head_dim: 2, norm_num_groups: 4,
+      },
+      text_encoder: textEncoder(16, 1, 2),
+      image_encoder: imageEncoder(32, 4, 16, 16),
+      global_adapter: { channels: 16, grid: 8, tokenGrid: 8, contextWidth: 16 },
+    },
+    vae: {
+      generator: recipe, discriminator: recipe, discriminatorStart: 10, loop,
+      patch: { input_nc: 1, ndf: 8, n_layers: 2, norm_num_groups: 4 },
+    },
+    imageEncoder: { optimization: recipe, loop, decoderChannels: [16, 16] },
+    image: { optimization: recipe, loop, trainTextEncoder: true },
+    video: { optimization: { ...recipe, trainBatchSize: 2 }, loop },
+  };
+}
+
+/** The released model: 128x128, 16 frames, an evening on two cores, a clip in seconds. */
+function small(): Preset {
+  const loop = { checkpointingSteps: 250, validationSteps: 250, previewSteps: 500, loggingSteps: 10 };
+  const width = 96;
+  return {
+    model: {
+      resolution: 128,
+      frames: 16,
+      vae: {
+        in_channels: 1, out_channels: 1, block_out_channels: [16, 32, 64, 96], layers_per_block: 1,
+        latent_channels: 8, norm_num_groups: 8, sample_size: 128, scaling_factor: 1,
+      },
+      unet: {
+        sample_size: 16, in_channels: 8, out_channels: 8, localChannels: 8, block_out_channels: [96, 192],
+        down_block_types: ['CrossAttnDownBlock2D', 'CrossAttnDownBlock2D'],
+        up_block_types: ['CrossAttnUpBlock2D', 'CrossAttnUpBlock2D'],
+        layers_per_block: 1, cross_attention_dim: width, attention_head_dim: 4, norm_num_groups: 16,
+      },
+      text_encoder: textEncoder(width, 2, 4),
+      image_encoder: imageEncoder(128, 8, 96, 64),
+      global_adapter: { channels: 64, grid: 16, tokenGrid: 8, contextWidth: width },
+    },
+    vae: {
+      generator: {
+        trainBatchSize: 8, maxTrainSteps: 3000, learningRate: 5e-4, lrWarmupSteps: 100, emaDecay: 0.998,
+      },
+      discriminator: { trainBatchSize: 8, maxTrainSteps: 3000, learningRate: 5e-4, lrWarmupSteps: 100 },
+      discriminatorStart: 1200,
+      patch: { input_nc: 1, ndf: 24, n_layers: 2, norm_num_groups: 8 },
+      loop,
+    },
+    imageEncoder: {
+      optimization: { trainBatchSize: 16, maxTrainSteps: 500, learningRate: 1e-3, lrWarmupSteps: 50, emaDecay: 0.99 },
+      loop,
+    },
+    image: {
+      optimization: {
+        trainBatchSize: 32, maxTrainSteps: 2000, learningRate: 6e-4, lrWarmupSteps: 100, emaDecay: 0.998,
+      },
+      trainTextEncoder: true,
+      loop,
+    },
+    video: {
+      optimization: {
+        trainBatchSize: 2, maxTrainSteps: 1500, learningRate: 6e-4, lrWarmupSteps: 100, emaDecay: 0.998,
+      },
+      loop,
+    },
+  };
+}
+
+function textEncoder(width: number, layers: number, heads: number) {
+  return {
+    hidden_size: width, intermediate_size: 4 * width, num_hidden_layers: layers, num_attention_heads: heads,
+    max_position_embeddings: 32, vocab_size: 1024,
+  };
+}
+
+/** A SAM image encoder whose map has an eighth of the picture's side, or a quarter on the tiny one. */
+function imageEncoder(size: number, patch: number, width: number, out: number) {
+  return {
+    img_size: size, patch_size: patch, in_chans: 1, embed_dim: width, depth: 4, num_heads: 4, mlp_ratio: 3,
+    out_chans: out, use_rel_pos: true, window_size: 4, global_attn_indexes: [1, 3],
+  };
+}
+
+export const presets = { tiny, small };
+export type PresetName = keyof typeof presets;
+export const presetNames = Object.keys(presets) as PresetName[];

@@ -1,0 +1,148 @@
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { conditions } from '../conditions/condition.ts';
+import { HeartBeat, type ComponentName, type HeartBeatConfig } from '../heartbeat/heartbeat.ts';
+import { loadComponent, readModelIndex, saveModelFolder, weightsFile } from '../heartbeat/model-folder.ts';
+import { readSafetensors } from '../tensor/safetensors.ts';
+import type { TrainingConfig } from './config.ts';
+import type { Ema } from '../nn/ema.ts';
+import { runStage, type LoopConfig, type LoopOptions, type LoopResult, type Stage } from './loop.ts';
+import type { PreparedClip } from './prepared-clip.ts';
+import { ImageEncoderStage } from './stage-image-encoder.ts';
+import { imageStage } from './stage-image.ts';
+import { VaeStage } from './stage-vae.ts';
+import { videoStage } from './stage-video.ts';
+
+/** The trainings of a run in their order; each has a folder of its own below the run's. */
+export const stageNames = ['vae', 'image-encoder', 'image', 'video'] as const;
+export type StageName = (typeof stageNames)[number];
+
+export interface RunOptions extends Omit<LoopOptions, 'run' | 'config' | 'resolved'> {
+  readonly config: TrainingConfig;
+  /** The run's folder; the stage writes below `<run>/<stage>`. */
+  readonly run: string;
+  readonly train: readonly PreparedClip[];
+  readonly validation: readonly PreparedClip[];
+  readonly device?: string;
+}
+
+/** Where a stage leaves its model folder. */
+export function modelOf(run: string, stage: StageName): string {
+  return join(run, stage, 'model');
+}
+
+interface Prepared {
+  readonly stage: Stage & { dispose?(): void };
+  readonly ema: Ema;
+  readonly loop: LoopConfig;
+  /** Configuration of the finished model, which may know more than before (the VAE's scale). */
+  readonly finished: () => HeartBeatConfig;
+}
+
+/** Trains one stage to its end, or until a stop is asked for, and then writes its model folder. */
+export async function trainStage(name: StageName, options: RunOptions): Promise<LoopResult> {
+  const { config, run } = options;
+  const model = new HeartBeat(modelConfig(name, config, run), { device: options.device, seed: config.seed });
+  try {
+    loadEarlierStages(model, name, run);
+    const { stage, ema, loop, finished } = prepareStage(name, model, options);
+    try {
+      const folder = join(run, name);
+      const resolved = JSON.parse(JSON.stringify(config)) as unknown;
+      mkdirSync(folder, { recursive: true });
+      writeFileSync(join(folder, 'config.json'), `${JSON.stringify(resolved, null, 2)}\n`);
+      const result = await runStage(stage, { ...options, run: folder, config: loop, resolved });
+      if (result.finished) {
+        const card = {
+          preset: config.preset, stage: name, steps: result.step, seconds: Math.round(result.seconds),
+          clips: options.train.length, seed: config.seed,
+        };
+        const whole = Object.assign(Object.create(model) as HeartBeat, { config: finished() });
+        ema.withAverage(() => saveModelFolder(whole, modelOf(run, name), 'float32', card));
+      }
+      return result;
+    } finally {
+      stage.dispose?.();
+    }
+  } finally {
+    model.dispose();
+  }
+}
+
+function prepareStage(name: StageName, model: HeartBeat, options: RunOptions): Prepared {
+  const { config, train, validation } = options;
+  const same = () => model.config;
+  if (name === 'vae') {
+    const stage = new VaeStage(model, train, validation, config.vae, config.seed);
+    const finished = () => ({
+      ...model.config, vae: { ...model.config.vae, scaling_factor: stage.measureScale() },
+    });
+    return { stage, ema: stage.generator.ema, loop: config.vae.loop, finished };
+  }
+  if (name === 'image-encoder') {
+    const stage = new ImageEncoderStage(model, train, validation, config.imageEncoder, config.seed);
+    return { stage, ema: stage.optimization.ema, loop: config.imageEncoder.loop, finished: same };
+  }
+  const stage = name === 'image'
+    ? imageStage(model, train, validation, config.image, config.seed)
+    : videoStage(model, train, validation, config.video, config.seed);
+  return { stage, ema: stage.optimization.ema, loop: config[name].loop, finished: same };
+}
+
+/** The model a stage trains: stage 1 has no temporal layers and no conditions that only a video has. */
+function modelConfig(name: StageName, config: TrainingConfig, run: string): HeartBeatConfig {
+  const { model } = config;
+  const wanted = name === 'video' ? 'video' : 'image';
+  const shown = conditions.filter(({ stages }) => stages.includes(wanted)).map((condition) => condition.name);
+  const earlier = name === 'image' || name === 'video';
+  return {
+    ...model,
+    conditions: model.conditions.filter((condition) => shown.includes(condition)),
+    unet: { ...model.unet, temporal: name === 'video' },
+    vae: earlier ? readModelIndex(expectModel(run, 'vae')).config.vae : model.vae,
+  };
+}
+
+const sources: Record<StageName, readonly (readonly [StageName, readonly ComponentName[]])[]> = {
+  vae: [],
+  'image-encoder': [],
+  image: [['vae', ['vae']], ['image-encoder', ['image_encoder']]],
+  video: [['image', ['vae', 'image_encoder', 'text_encoder', 'global_adapter']]],
+};
+
+function loadEarlierStages(model: HeartBeat, name: StageName, run: string): void {
+  for (const [stage, components] of sources[name]) {
+    const folder = expectModel(run, stage);
+    for (const component of components) {
+      loadComponent(model, component, join(folder, weightsFile(component)));
+    }
+  }
+  if (name === 'video') inflate(model, expectModel(run, 'image'));
+}
+
+/**
+ * Loads stage 1's U-Net and local encoders into the video network (PAPER section 1): what stage 1 did not have,
+ * the temporal layers and the encoders of video conditions, stays as born; anything else missing is an error.
+ */
+export function inflate(model: HeartBeat, folder: string): void {
+  const born: Record<'unet' | 'local_encoders', RegExp> = { unet: /\.temporal_attentions\./, local_encoders: /^flow\./ };
+  for (const component of ['unet', 'local_encoders'] as const) {
+    const file = join(folder, weightsFile(component));
+    const { tensors } = readSafetensors(file);
+    try {
+      const { missing, unexpected } = model.components[component].load(tensors, { strict: false });
+      const strange = [...missing.filter((key) => !born[component].test(key)), ...unexpected];
+      if (strange.length > 0) {
+        throw new Error(`${file}: expected the image network of this model, got no match for ${strange[0]}`);
+      }
+    } finally {
+      for (const value of tensors.values()) value.dispose();
+    }
+  }
+}
+
+function expectModel(run: string, stage: StageName): string {
+  const folder = modelOf(run, stage);
+  if (existsSync(folder)) return folder;
+  throw new Error(`train: expected the finished ${stage} stage in ${folder}, got none: run \`train ${stage}\` first`);
+}

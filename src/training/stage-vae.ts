@@ -1,0 +1,186 @@
+import { z } from 'zod';
+import type { Frames } from '../frames/frames.ts';
+import type { HeartBeat } from '../heartbeat/heartbeat.ts';
+import { Discriminator, discriminatorConfig } from '../models/discriminator.ts';
+import { hingeDiscriminatorLoss, vaeLoss, vaeLossConfig } from '../models/vae-loss.ts';
+import { rootPath, type Path } from '../nn/path.ts';
+import { noGrad, scope } from '../tensor/memory.ts';
+import { noise } from '../tensor/random.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { loopConfig, type Stage } from './loop.ts';
+import { Optimization, optimizationConfig } from './optimization.ts';
+import { shuffledOrder } from './order.ts';
+import { allFrames, pictures, type FrameOf, type PreparedClip } from './prepared-clip.ts';
+
+/** The autoencoder, trained as in latent diffusion: reconstruction, KL, patch-adversarial. */
+export const vaeStageConfig = z.strictObject({
+  generator: optimizationConfig,
+  discriminator: optimizationConfig,
+  loop: loopConfig,
+  loss: vaeLossConfig.prefault({}),
+  patch: discriminatorConfig,
+  /** Step at which the discriminator begins to learn and to be listened to (LDM's disc_start). */
+  discriminatorStart: z.int().nonnegative().default(1000),
+  validationFrames: z.int().positive().default(64),
+});
+export type VaeStageConfig = z.infer<typeof vaeStageConfig>;
+
+export class VaeStage implements Stage {
+  readonly name = 'vae';
+  readonly maxTrainSteps: number;
+  readonly generator: Optimization;
+  private readonly discriminator: Optimization;
+  private readonly patch: Discriminator;
+  private readonly patchPath: Path;
+  private readonly model: HeartBeat;
+  private readonly config: VaeStageConfig;
+  private readonly seed: number;
+  private readonly frames: readonly FrameOf[];
+  private readonly held: readonly FrameOf[];
+  private readonly order: (index: number) => number;
+
+  constructor(
+    model: HeartBeat, clips: readonly PreparedClip[], held: readonly PreparedClip[],
+    config: VaeStageConfig, seed: number,
+  ) {
+    this.model = model;
+    this.config = config;
+    this.seed = seed;
+    this.maxTrainSteps = config.generator.maxTrainSteps;
+    this.frames = allFrames(clips);
+    this.order = shuffledOrder(seed, this.frames.length);
+    const heldFrames = allFrames(held);
+    const count = Math.min(config.validationFrames, heldFrames.length);
+    this.held = Array.from({ length: count }, (_, i) => heldFrames[Math.floor((i * heldFrames.length) / count)]);
+    this.patchPath = rootPath({ device: model.components.vae.device, seed: seed + 1 });
+    this.patch = new Discriminator(this.patchPath, config.patch);
+    this.generator = new Optimization(model.components.vae.trainable(), config.generator);
+    this.discriminator = new Optimization(this.patchPath.trainable(), config.discriminator);
+  }
+
+  step(step: number): Record<string, number> {
+    const { trainBatchSize: size, gradientAccumulationSteps: micros } = this.config.generator;
+    const adversarial = step >= this.config.discriminatorStart;
+    const scalars: Record<string, number> = {};
+    const picksOf = (micro: number) => Array.from({ length: size }, (_, i) => {
+      return this.frames[this.order((step * micros + micro) * size + i)];
+    });
+    const { loss, gradNorm, lr } = this.generator.step(step, (micro) => {
+      const target = pictures(picksOf(micro)).to(this.device);
+      const posterior = this.model.encode(this.cast(target));
+      const drawn = noise(this.seed, ['vae', step, micro], posterior.mean.shape).to(this.device);
+      const reconstruction = this.model.vae.decode(posterior.sample(drawn));
+      const { total, terms } = vaeLoss({
+        target: target.mul(2).sub(1), reconstruction, posterior, lastLayer: this.model.vae.lastLayer,
+        scores: adversarial ? this.patch.call(reconstruction) : null,
+      }, this.config.loss);
+      for (const [name, term] of Object.entries(terms)) {
+        scalars[name] = (scalars[name] ?? 0) + term.item() / micros;
+      }
+      return total;
+    });
+    if (adversarial) {
+      this.discriminator.zeroGrad(); // the generator's pass left gradients here
+      const report = this.discriminator.step(step - this.config.discriminatorStart, (micro) => {
+        const real = this.cast(pictures(picksOf(micro)).to(this.device));
+        const fake = noGrad(() => {
+          const posterior = this.model.encode(real);
+          const drawn = noise(this.seed, ['vae', step, micro], posterior.mean.shape).to(this.device);
+          return this.model.vae.decode(posterior.sample(drawn));
+        });
+        const [scoresOfReal, scoresOfFake] = [this.patch.call(real.mul(2).sub(1)), this.patch.call(fake)];
+        return hingeDiscriminatorLoss(scoresOfReal.to('float32'), scoresOfFake.to('float32'));
+      });
+      scalars.discriminator = report.loss;
+    }
+    return { loss, gradNorm, lr, ...scalars };
+  }
+
+  validate(): Record<string, number> {
+    const error = this.onHeld((target, decoded) => decoded.sub(target).abs().mean([1, 2, 3]));
+    const squared = this.onHeld((target, decoded) => decoded.sub(target).square().mean([1, 2, 3]));
+    const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
+    if (error.length === 0) return {};
+    return { meanAbsoluteError: mean(error), psnr: mean(squared.map((e) => -10 * Math.log10(e))) };
+  }
+
+  /** Held-out frames above, their reconstructions below. */
+  async preview(): Promise<Record<string, Frames>> {
+    const picks = this.held.slice(0, 6);
+    if (picks.length === 0) return {};
+    const pair = this.generator.withEma(() => noGrad(() => scope(() => {
+      const target = pictures(picks).to(this.device);
+      const decoded = this.model.decode(this.model.encode(target).mode().mul(this.scale));
+      return [target, decoded].map((rows) => rows.to('float32').permute([1, 2, 0, 3]).contiguous().toFloat32());
+    })));
+    const { size } = picks[0].clip;
+    const shape = { channels: 1, frames: 1, height: size, width: size * picks.length };
+    const data = new Float32Array(pair[0].length * 2);
+    data.set(pair[0]);
+    data.set(pair[1], pair[0].length);
+    return { reconstruction: { ...shape, height: 2 * size, data } };
+  }
+
+  state() {
+    const generator = this.generator.state();
+    const discriminator = this.discriminator.state();
+    return {
+      model: this.model.components.vae.state(), optimizer: generator.optimizer, ema: generator.ema,
+      discriminator: this.patchPath.state(), 'discriminator-optimizer': discriminator.optimizer,
+      'discriminator-ema': discriminator.ema,
+    };
+  }
+
+  load(tensors: Record<string, Map<string, Tensor>>): void {
+    this.model.components.vae.load(tensors.model, { strict: true });
+    this.patchPath.load(tensors.discriminator, { strict: true });
+    this.generator.load({ optimizer: tensors.optimizer, ema: tensors.ema });
+    this.discriminator.load({
+      optimizer: tensors['discriminator-optimizer'], ema: tensors['discriminator-ema'],
+    });
+  }
+
+  /** 1 / standard deviation of the latents: LDM's scaling factor, so that diffusion sees unit variance. */
+  measureScale(): number {
+    const moments = this.onFrames(this.held.length > 0 ? this.held : this.frames.slice(0, 64), (target) => {
+      const { mean } = this.model.encode(target);
+      return mean.to('float32').square().mean([1, 2, 3]);
+    });
+    return 1 / Math.sqrt(moments.reduce((a, b) => a + b, 0) / moments.length);
+  }
+
+  dispose(): void {
+    this.generator.dispose();
+    this.discriminator.dispose();
+    this.patchPath.dispose();
+  }
+
+  private get device(): string {
+    return this.model.components.vae.device;
+  }
+
+  private get scale(): number {
+    return this.model.config.vae.scaling_factor;
+  }
+
+  private cast(x: Tensor): Tensor {
+    return x.to(this.config.generator.mixedPrecision === 'bf16' ? 'bfloat16' : 'float32');
+  }
+
+  private onHeld(figure: (target: Tensor, decoded: Tensor) => Tensor): number[] {
+    return this.onFrames(this.held, (target) => {
+      return figure(target, this.model.decode(this.model.encode(target).mode().mul(this.scale)));
+    });
+  }
+
+  /** One number a frame, with the EMA weights. */
+  private onFrames(frames: readonly FrameOf[], figure: (target: Tensor) => Tensor): number[] {
+    return this.generator.withEma(() => noGrad(() => {
+      const out: number[] = [];
+      for (let first = 0; first < frames.length; first += 8) {
+        out.push(...scope(() => [...figure(pictures(frames.slice(first, first + 8)).to(this.device)).toFloat32()]));
+      }
+      return out;
+    }));
+  }
+}

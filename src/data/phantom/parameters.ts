@@ -1,0 +1,222 @@
+/**
+ * Who the phantom patients are: `phantomPatient(seed, index)` draws everything that a patient's two
+ * recordings depend on, and nothing else draws. The distributions follow the apical four-chamber
+ * frames of CAMUS (sector depth and angle, chamber sizes, places and tilts of its ED and ES masks).
+ */
+import { randomStream, type RandomStream } from '../../frames/random.ts';
+import { solveContraction } from './volume.ts';
+
+export type View = '2CH' | '4CH';
+export const views: readonly View[] = ['2CH', '4CH'];
+
+export type Phenotype = 'normal' | 'dilated' | 'hypertrophied';
+export type ImageQuality = 'Good' | 'Medium' | 'Poor';
+/** 0 is the left of the picture (septum in 4CH), 1 the right (lateral wall in 4CH). */
+export type Side = 0 | 1;
+
+/** Reference (end-diastolic) anatomy of one view; lengths in mm, in coordinates of the LV axis. */
+export interface Anatomy {
+  readonly length: number;                          // endocardial apex to annulus
+  readonly halfWidth: readonly [number, number];    // LV cavity at its widest, by side
+  readonly equator: number;                         // where it is widest, as a fraction of length
+  readonly bluntness: number;                       // exponent of the apical superellipse
+  readonly annulusRatio: number;                    // annulus over widest
+  readonly wall: readonly [number, number];         // myocardial thickness, by side
+  readonly apexWall: number;
+  readonly atriumLength: number;
+  readonly atriumHalfWidth: number;
+  readonly tent: number;                            // height of the closed valve over the annulus
+  readonly coaptation: number;                      // where leaflets meet, 0 left hinge .. 1 right
+  readonly rightWidth: number;                      // RV at its widest; 0 where no right heart
+  readonly rightAtriumLength: number;
+  readonly papillary: readonly { z: number; side: Side; size: number }[];
+}
+
+/** How the reference anatomy moves; strengths are at end systole. */
+export interface Motion {
+  readonly descent: number;                         // of the annulus, mm
+  readonly radial: number;                          // fractional shortening of the cavity half-width
+  readonly atrial: number;                          // fractional widening of the LA
+  readonly right: number;                           // fractional narrowing of the RV
+  readonly rock: number;                            // rotation about the apex, radians
+  readonly swirl: number;                           // turns of the blood in the LV over a cycle
+  readonly scar: { readonly side: Side; readonly centre: number; readonly width: number;
+    readonly severity: number };                    // a wall segment that contracts less
+}
+
+/** Where the heart lies in the sector, and the sector in the picture; mm and radians. */
+export interface Placement {
+  readonly apexX: number;                           // endocardial apex, right of the beam axis
+  readonly apexY: number;                           // and below the probe
+  readonly tilt: number;                            // the base leans to the right of the picture
+  readonly bend: number;                            // how far the axis curves back left at the base
+  readonly depth: number;
+  readonly halfAngle: number;
+  readonly pixel: number;                           // mm a pixel, square
+}
+
+export interface Imaging {
+  readonly gain: number;                            // dB
+  readonly dynamicRange: number;                    // dB from black to white
+  readonly gamma: number;                           // of the grey map
+  readonly noise: number;                           // dB, thermal, at mid depth
+  readonly clutter: number;                         // dB, near field
+  readonly haze: number;                            // dB, side lobes under bright tissue
+  readonly blood: number;                           // dB
+  readonly myocardium: number;                      // dB
+  readonly surroundings: number;                    // dB
+  readonly specular: number;                        // dB a facing interface adds
+  readonly anisotropy: number;                      // dB a wall along the beam loses
+  readonly lumpiness: number;                       // dB, standard deviation of tissue texture
+  readonly pulse: number;                           // axial FWHM of the amplitude response, mm
+  readonly beam: number;                            // lateral FWHM, radians
+  readonly wavelength: number;                      // mm
+  readonly depthGain: readonly number[];            // dB at equal steps of depth
+  readonly shadows: readonly { angle: number; width: number; loss: number }[]; // radians, dB
+  readonly persistence: number;                     // weight of the frame before
+}
+
+export interface ViewParameters {
+  readonly anatomy: Anatomy;
+  readonly motion: Motion;
+  readonly placement: Placement;
+  readonly imaging: Imaging;
+}
+
+export interface PhantomParameters {
+  readonly id: string;                              // patientNNNN
+  readonly seed: number;
+  readonly index: number;                           // 1-based
+  readonly sex: 'F' | 'M';
+  readonly age: number;
+  readonly phenotype: Phenotype;
+  readonly imageQuality: ImageQuality;
+  readonly heartRate: number;                       // beats a minute
+  readonly frames: number;                          // in one cycle
+  readonly frameRate: number;                       // Hz
+  readonly endSystole: number;                      // 0-based frame; end diastole is frame 0
+  readonly earlyFilling: number;                    // the E wave's part of filling
+  readonly ejectionFraction: number;                // percent, biplane discs of this geometry
+  readonly endDiastolicVolume: number;              // ml
+  readonly views: Readonly<Record<View, ViewParameters>>;
+}
+
+/**
+ * Draws patient `index` (1-based) of the phantom population `seed`. A pure function: a patient
+ * does not depend on how many others are written.
+ */
+export function phantomPatient(seed: number, index: number): PhantomParameters {
+  if (!Number.isSafeInteger(seed)) throw new Error(`phantom seed: expected a whole number, got ${seed}`);
+  if (!Number.isInteger(index) || index < 1 || index > 9999) {
+    throw new Error(`phantom patient: expected a number in 1..9999, got ${index}`);
+  }
+  const draw = randomStream('phantom', seed, index, 'patient');
+  const kind = draw.uniform();
+  const phenotype: Phenotype = kind < 0.62 ? 'normal' : kind < 0.82 ? 'dilated' : 'hypertrophied';
+  const sex = draw.uniform() < 0.5 ? 'F' : 'M';
+  const age = Math.round(clamp(62 + 16 * draw.normal(), 20, 95));
+  const quality = draw.uniform();
+  const imageQuality: ImageQuality = quality < 0.45 ? 'Good' : quality < 0.83 ? 'Medium' : 'Poor';
+  const heartRate = Math.round(clamp(70 + 12 * draw.normal(), 45, 110));
+  const frames = Math.round(clamp((60 / heartRate) * (38 + 6 * draw.uniform()), 24, 40));
+  const systole = clamp(0.33 + 0.0018 * (heartRate - 60) + 0.02 * draw.normal(), 0.3, 0.46);
+  const meanFraction = { normal: 58, dilated: 33, hypertrophied: 62 }[phenotype];
+  const target = clamp(meanFraction + 9 * draw.normal(), 20, 75);
+  const shape = drawShape(draw, phenotype, sex);
+  const scar = {
+    side: draw.integer(2) as Side, centre: 0.25 + 0.6 * draw.uniform(), width: 0.2,
+    severity: draw.uniform() < (phenotype === 'dilated' ? 0.5 : 0.12) ? 0.5 + 0.4 * draw.uniform() : 0,
+  };
+  const drafts = {} as Record<View, ViewParameters>;
+  for (const view of views) {
+    const stream = randomStream('phantom', seed, index, view, 'parameters');
+    drafts[view] = drawView(stream, view, shape, target, scar, imageQuality);
+  }
+  const solved = solveContraction(drafts, target);
+  return {
+    id: `patient${String(index).padStart(4, '0')}`, seed, index, sex, age, phenotype, imageQuality,
+    heartRate, frames, frameRate: Math.round(((frames * heartRate) / 60) * 10) / 10,
+    endSystole: Math.round(systole * frames),
+    earlyFilling: clamp(0.66 + 0.1 * draw.normal(), 0.45, 0.85),
+    ejectionFraction: solved.ejectionFraction, endDiastolicVolume: solved.endDiastolicVolume,
+    views: solved.views,
+  };
+}
+
+interface Shape { readonly length: number; readonly width: number; readonly wall: number;
+  readonly atriumLength: number; readonly atriumWidth: number; readonly depth: number }
+
+function drawShape(draw: RandomStream, phenotype: Phenotype, sex: 'F' | 'M'): Shape {
+  const body = (sex === 'M' ? 1.03 : 0.96) * (1 + 0.05 * draw.normal());
+  const dilated = phenotype === 'dilated';
+  const thick = phenotype === 'hypertrophied';
+  const length = clamp(body * (80 + (dilated ? 6 : 0) + 4.5 * draw.normal()), 66, 98);
+  const width = clamp(body * (23.2 + (dilated ? 6 : 0) - (thick ? 1.8 : 0) + 2 * draw.normal()), 17, 34);
+  const wall = clamp(body * (9.8 + (thick ? 3 : 0) - (dilated ? 0.6 : 0) + 0.8 * draw.normal()), 7.5, 15);
+  const atriumLength = clamp(body * (46 + (dilated ? 6 : 0) + 6 * draw.normal()), 30, 68);
+  const atriumWidth = clamp(body * (19.5 + (dilated ? 2.5 : 0) + 2.2 * draw.normal()), 14, 28);
+  const wanted = 30 + length + 0.9 * atriumLength + 10 * draw.normal();
+  const depth = 10 * clamp(Math.round(wanted / 10), 13, 19);
+  return { length, width, wall, atriumLength, atriumWidth, depth };
+}
+
+function drawView(draw: RandomStream, view: View, shape: Shape, target: number,
+  scar: Motion['scar'], quality: ImageQuality): ViewParameters {
+  const n = (mean: number, deviation: number, low: number, high: number): number =>
+    clamp(mean + deviation * draw.normal(), low, high);
+  const four = view === '4CH';
+  const side = (scale: number): number => scale * (1 + 0.06 * draw.normal());
+  const length = shape.length * (1 + 0.02 * draw.normal());
+  const anatomy: Anatomy = {
+    length, halfWidth: [side(shape.width), side(shape.width)],
+    equator: n(0.6, 0.05, 0.48, 0.7), bluntness: n(2.15, 0.2, 1.8, 2.7),
+    annulusRatio: n(0.72, 0.05, 0.6, 0.84),
+    wall: [side(shape.wall), side(shape.wall)], apexWall: shape.wall * n(0.9, 0.1, 0.65, 1.1),
+    atriumLength: shape.atriumLength * n(1, 0.06, 0.85, 1.15),
+    atriumHalfWidth: shape.atriumWidth * n(1, 0.05, 0.88, 1.12),
+    tent: n(3.5, 1, 1.5, 6), coaptation: n(four ? 0.6 : 0.45, 0.05, 0.35, 0.7),
+    rightWidth: four ? n(27, 4, 17, 38) : 0, rightAtriumLength: shape.atriumLength * n(0.92, 0.08, 0.7, 1.1),
+    papillary: draw.uniform() < 0.6
+      ? [{ z: n(0.55, 0.08, 0.4, 0.7), side: 1, size: n(5, 1, 3, 7) }] : [],
+  };
+  const motion: Motion = {
+    descent: 0.0027 * target * length * n(1, 0.12, 0.7, 1.3), radial: 0,
+    atrial: n(0.13, 0.04, 0.04, 0.22), right: n(0.22, 0.05, 0.1, 0.35),
+    rock: n(0.01, 0.012, -0.02, 0.035), swirl: n(0.7, 0.25, 0.2, 1.2), scar,
+  };
+  const wide = draw.uniform() < 0.06;
+  const placement: Placement = {
+    apexX: n(-3, 5, -14, 9), apexY: n(30, 5, 20, 44) + (shape.depth - 160) * 0.06,
+    tilt: n(four ? 0.29 : 0.2, 0.08, 0.05, 0.5), bend: n(four ? 8 : 6, 2.5, 1, 14),
+    depth: shape.depth, halfAngle: wide ? 0.782 : 0.6514, pixel: 0.65,
+  };
+  return { anatomy, motion, placement, imaging: drawImaging(draw, quality) };
+}
+
+function drawImaging(draw: RandomStream, quality: ImageQuality): Imaging {
+  const n = (mean: number, deviation: number, low: number, high: number): number =>
+    clamp(mean + deviation * draw.normal(), low, high);
+  const rank = { Good: 0, Medium: 1, Poor: 2 }[quality];
+  const shadows = [-1, 1].filter(() => draw.uniform() < 0.35 + 0.15 * rank).map((sign) => ({
+    angle: sign * n(0.58, 0.07, 0.35, 0.7), width: n(0.1, 0.03, 0.05, 0.18),
+    loss: n(8 + 3 * rank, 3, 3, 20),
+  }));
+  for (let k = draw.integer(2 + rank); k > 0; k--) {
+    shadows.push({ angle: 0.5 * (2 * draw.uniform() - 1), width: n(0.06, 0.02, 0.03, 0.1),
+      loss: n(3 + rank, 1.5, 1, 8) });
+  }
+  return {
+    gain: n(-15, 3.2, -21, -8), dynamicRange: n(56, 4, 48, 66), gamma: n(1, 0.08, 0.85, 1.2),
+    noise: n(-29 + 2.5 * rank, 2.5, -36, -19), clutter: n(-12 + 2 * rank, 3, -20, -3),
+    haze: n(-25 + 2 * rank, 2, -31, -17), blood: n(-29 + rank, 2, -34, -22),
+    myocardium: n(-9 - 1.5 * rank, 2, -15, -4), surroundings: n(-13, 2.5, -19, -7),
+    specular: n(9, 2, 4, 14), anisotropy: n(4, 1.5, 1, 8), lumpiness: n(4.5, 0.8, 3, 6.5),
+    pulse: n(1.15, 0.12, 0.9, 1.5), beam: n(0.031, 0.003, 0.024, 0.04), wavelength: n(0.75, 0.05, 0.6, 0.9),
+    depthGain: [0, 1, 2, 3, 4, 5].map(() => n(0, 1.8, -4, 4)), shadows,
+    persistence: n(0.12, 0.04, 0, 0.25),
+  };
+}
+
+function clamp(x: number, low: number, high: number): number {
+  return Math.min(high, Math.max(low, x));
+}

@@ -1,0 +1,105 @@
+/** Phantom patients on disk, in the public layout of CAMUS with the truth that CAMUS lacks beside it. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeAtomic } from '../../frames/atomic.ts';
+import { VECTOR_INTENT, writeNifti } from '../nifti.ts';
+import { phantomPatient, views as allViews, type PhantomParameters, type View } from './parameters.ts';
+import { flowScale, phantomSequence, type PhantomSequence } from './sequence.ts';
+
+export { phantomPatient, type PhantomParameters, type View } from './parameters.ts';
+export { phantomSequence, flowScale, type PhantomSequence } from './sequence.ts';
+
+export interface PhantomOptions {
+  readonly patients: number;
+  readonly seed: number;
+  readonly views?: readonly View[];
+  /** Number of the first patient, 1 by default; later patients can be added in another call. */
+  readonly firstPatient?: number;
+  /** Called after each patient is on disk. */
+  readonly onProgress?: (done: number, of: number, id: string) => void;
+}
+
+/**
+ * Writes patients into `directory` (database_nifti/ and database_split/). The same options give the
+ * same bytes on every machine. Patients are split 80/10/10 by their number, so that a call that
+ * starts at another first patient does not move anyone; the lists name the patients of this call.
+ */
+export function writePhantom(directory: string, options: PhantomOptions): void {
+  const { patients, seed, firstPatient = 1 } = options;
+  const views = options.views ?? allViews;
+  if (!Number.isInteger(patients) || patients < 1 || firstPatient + patients - 1 > 9999) {
+    throw new Error(`phantom: expected 1 or more patients numbered up to 9999, got ${patients} from ${firstPatient}`);
+  }
+  const unknown = views.find((view) => !allViews.includes(view));
+  if (unknown !== undefined || views.length === 0) {
+    throw new Error(`phantom: expected the views ${allViews.join(', ')}, got ${unknown ?? 'none'}`);
+  }
+  const split: Record<string, string[]> = { training: [], validation: [], testing: [] };
+  for (let k = 0; k < patients; k++) {
+    const patient = phantomPatient(seed, firstPatient + k);
+    writePatient(directory, patient, views);
+    split[subgroup(patient.index)]!.push(patient.id);
+    options.onProgress?.(k + 1, patients, patient.id);
+  }
+  const lists = join(directory, 'database_split');
+  mkdirSync(lists, { recursive: true });
+  for (const [name, ids] of Object.entries(split)) {
+    writeText(join(lists, `subgroup_${name}.txt`), ids.map((id) => `${id}\n`).join(''));
+  }
+}
+
+/** Every ninth of ten patients validates and every tenth tests. */
+function subgroup(index: number): string {
+  return index % 10 === 0 ? 'testing' : index % 10 === 9 ? 'validation' : 'training';
+}
+
+function writePatient(directory: string, patient: PhantomParameters, views: readonly View[]): void {
+  const folder = join(directory, 'database_nifti', patient.id);
+  mkdirSync(folder, { recursive: true });
+  for (const view of views) {
+    writeSequence(join(folder, `${patient.id}_${view}`), patient, phantomSequence(patient, view));
+    writeText(join(folder, `Info_${view}.cfg`), informationText(patient));
+  }
+  writeText(join(folder, `${patient.id}_phantom.json`), `${JSON.stringify(patient, null, 1)}\n`);
+}
+
+function writeSequence(stem: string, patient: PhantomParameters, sequence: PhantomSequence): void {
+  const { video, masks, endDiastole, endSystole, pixel } = sequence;
+  const { frames, height, width } = video;
+  const size = width * height;
+  const frameTime = 1 / patient.frameRate;
+  const spacing = [pixel, pixel, 1];
+  const stretch = (name: string, data: Uint8Array, first: number, count: number): void => {
+    const part = data.subarray(first * size, (first + count) * size);
+    const shape = count === 1 ? [width, height] : [width, height, count];
+    writeNifti(`${stem}_${name}.nii.gz`, { shape, data: part, spacing, ...(count > 1 ? { frameTime } : {}) });
+  };
+  for (const [suffix, data] of [['', video.data], ['_gt', masks.data]] as const) {
+    stretch(`ED${suffix}`, data, endDiastole, 1);
+    stretch(`ES${suffix}`, data, endSystole, 1);
+    stretch(`half_sequence${suffix}`, data, endDiastole, endSystole - endDiastole + 1);
+    stretch(`sequence${suffix}`, data, 0, frames);
+  }
+  writeNifti(`${stem}_sequence_flow.nii.gz`, {
+    shape: [width, height, 1, frames, 2], data: sequence.flow, spacing, frameTime,
+    slope: 1 / flowScale, intent: VECTOR_INTENT,
+    description: 'forward flow dx,dy in pixels a frame; last frame leads to frame 0',
+  });
+  writeText(`${stem}_sequence_leaflets.json`, `${JSON.stringify({
+    unit: 'pixel', order: 'hinge to tip, left leaflet first',
+    frames: sequence.leaflets.map((pair) => pair.map((line) => line.map(({ x, y }) => [x, y]))),
+  })}\n`);
+}
+
+/** CAMUS's keys. ED, ES and NbFrame are those of the half sequence, 1-based, as in CAMUS. */
+function informationText(patient: PhantomParameters): string {
+  return [
+    'ED: 1', `ES: ${patient.endSystole + 1}`, `NbFrame: ${patient.endSystole + 1}`,
+    `Sex: ${patient.sex}`, `Age: ${patient.age}`, `ImageQuality: ${patient.imageQuality}`,
+    `EF: ${Math.round(patient.ejectionFraction)}`, `FrameRate: ${patient.frameRate}`,
+  ].join('\n') + '\n';
+}
+
+function writeText(path: string, text: string): void {
+  writeAtomic(path, new TextEncoder().encode(text));
+}

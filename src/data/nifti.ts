@@ -93,8 +93,15 @@ export function decodeNifti(file: Uint8Array, path: string): Nifti {
   };
 }
 
+/** Sizes of the used axes from the header alone; the voxels are not read. */
+export function readNiftiShape(path: string): readonly number[] {
+  const start = readBytes(path, 4096);
+  const gzipped = start[0] === 0x1f && start[1] === 0x8b;
+  return parseHeader(gzipped ? unzipStart(start, path) : start, path).shape;
+}
+
 /** The file's size checked first, so that a huge file is refused before it is read. */
-function readBytes(path: string): Uint8Array {
+function readBytes(path: string, most = 2 ** 31 - 1): Uint8Array {
   let descriptor: number;
   try {
     descriptor = openSync(path, 'r');
@@ -109,10 +116,10 @@ function readBytes(path: string): Uint8Array {
     if (!fstatSync(descriptor).isFile() || size > 2 ** 31 - 1) {
       throw new Error(`${path}: expected a file below 2 GiB, got ${size} bytes or no plain file`);
     }
-    const bytes = new Uint8Array(size);
+    const bytes = new Uint8Array(Math.min(size, most));
     let done = 0;
-    while (done < size) {
-      const count = readSync(descriptor, bytes, done, size - done, done);
+    while (done < bytes.length) {
+      const count = readSync(descriptor, bytes, done, bytes.length - done, done);
       if (count === 0) break;
       done += count;
     }

@@ -11,13 +11,14 @@ import { fileURLToPath } from 'node:url';
 import {
   byteAlphabet, END_TOKEN, splitWords, START_TOKEN, vocabularyFiles, WORD_END,
 } from '../src/models/clip-tokenizer.ts';
+import type { VocabularyFiles } from '../src/models/clip-tokenizer.ts';
 
 const FOLDER = fileURLToPath(new URL('../src/models/echo-vocabulary', import.meta.url));
 
 interface Word { symbols: string[]; readonly count: number }
 
 /** The two files that the phrases give, as text. */
-export function trainedVocabularyFiles(phrases: readonly string[]): ReturnType<typeof vocabularyFiles> {
+export function trainedVocabularyFiles(phrases: readonly string[]): VocabularyFiles {
   const counts = new Map<string, number>();
   for (const word of phrases.flatMap(splitWords)) counts.set(word, (counts.get(word) ?? 0) + 1);
   let words: Word[] = [...counts].map(([word, count]) => {
@@ -36,7 +37,8 @@ export function trainedVocabularyFiles(phrases: readonly string[]): ReturnType<t
     ...alphabet, ...alphabet.map((character) => character + WORD_END),
     ...merges.map((pair) => pair.join('')), START_TOKEN, END_TOKEN,
   ]);
-  return vocabularyFiles({ tokens: new Map([...names].map((name, number) => [name, number])), merges });
+  const tokens = new Map([...names].map((name, number) => [name, number]));
+  return vocabularyFiles({ tokens, merges });
 }
 
 function mostFrequentPair(words: readonly Word[]): [string, string] | null {
@@ -63,7 +65,8 @@ function joined(symbols: readonly string[], left: string, right: string): string
 
 /** The phrases that the committed vocabulary is made from, one a line. */
 export function readPhrases(): string[] {
-  return readFileSync(join(FOLDER, 'phrases.txt'), 'utf8').split('\n').filter((line) => line !== '');
+  const text = readFileSync(join(FOLDER, 'phrases.txt'), 'utf8');
+  return text.split('\n').filter((line) => line !== '');
 }
 
 if (argv[1] === fileURLToPath(import.meta.url)) {

@@ -21,10 +21,12 @@ export const WORD_END = '</w>';
 
 // CLIP first cuts a text into words; transformers then cuts each word again by GPT-2's pattern,
 // which changes nothing but a special token whose letters were not lower-case in the text.
-const CLIP_WORDS =
-  /<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\p{White_Space}\p{L}\p{N}]+/gu;
-const GPT2_WORDS =
-  /'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}+|[^\p{White_Space}\p{L}\p{N}]+/gu;
+const SYMBOLS = '[^\\p{White_Space}\\p{L}\\p{N}]+';
+const ENDINGS = "'s|'t|'re|'ve|'m|'ll|'d";
+const CLIP_WORDS = new RegExp(
+  String.raw`<\|startoftext\|>|<\|endoftext\|>|${ENDINGS}|\p{L}+|\p{N}|${SYMBOLS}`, 'gu',
+);
+const GPT2_WORDS = new RegExp(String.raw`${ENDINGS}|\p{L}+|\p{N}+|${SYMBOLS}`, 'gu');
 
 /** Number of byte -> printable character that stands for it (GPT-2's alphabet, 256 entries). */
 export const BYTE_CHARACTERS: readonly string[] = byteCharacters();
@@ -37,9 +39,7 @@ function byteCharacters(): string[] {
   });
 }
 
-/**
- * The 256 byte characters in the order in which CLIP numbers them: the printable ones, then the rest.
- */
+/** The 256 byte characters in the order of CLIP's numbers: the printable ones, then the rest. */
 export function byteAlphabet(): string[] {
   const own = BYTE_CHARACTERS.filter((character) => character.codePointAt(0)! < 256);
   return [...own, ...BYTE_CHARACTERS.filter((character) => character.codePointAt(0)! >= 256)];
@@ -54,10 +54,10 @@ export function splitWords(text: string): string[] {
   const lower = Array.from(clean, (character) => character.toLowerCase()).join('');
   return (lower.match(CLIP_WORDS) ?? [])
     .flatMap((word) => word.match(GPT2_WORDS) ?? [])
-    .map((word) => Array.from(Buffer.from(word, 'utf8'), (byte) => BYTE_CHARACTERS[byte]).join(''));
+    .map((word) => Array.from(Buffer.from(word), (byte) => BYTE_CHARACTERS[byte]).join(''));
 }
 
-/** CLIP's tokenizer (byte-level pair encoding, `</w>` at word ends): transformers' `CLIPTokenizer`. */
+/** CLIP's byte-level pair encoding, number by number transformers' `CLIPTokenizer`. */
 export class ClipTokenizer {
   readonly vocabulary: Vocabulary;
   readonly maxLength: number;
@@ -71,7 +71,9 @@ export class ClipTokenizer {
   constructor(vocabulary: Vocabulary, options: TokenizerOptions = {}) {
     const { maxLength = 77, padToken = END_TOKEN } = options;
     if (!Number.isInteger(maxLength) || maxLength < 2) {
-      throw new Error(`clip tokenizer: expected maxLength to be an integer of 2 or more, got ${maxLength}`);
+      throw new Error(
+        `clip tokenizer: expected maxLength to be an integer of 2 or more, got ${maxLength}`,
+      );
     }
     this.vocabulary = vocabulary;
     this.maxLength = maxLength;
@@ -109,7 +111,8 @@ export class ClipTokenizer {
   #word(word: string): readonly number[] {
     let numbers = this.#encoded.get(word);
     if (numbers === undefined) {
-      numbers = mergePairs(word, this.#ranks).map((token) => this.vocabulary.tokens.get(token) ?? this.end);
+      const { tokens } = this.vocabulary;
+      numbers = mergePairs(word, this.#ranks).map((token) => tokens.get(token) ?? this.end);
       this.#encoded.set(word, numbers);
     }
     return numbers;
@@ -157,15 +160,22 @@ export function readVocabulary(folder: string): Vocabulary {
   const merges = lines.map((line) => {
     const pair = line.split(' ');
     if (pair.length !== 2) {
-      throw new Error(`clip tokenizer: expected two symbols a line, got "${line}" in ${mergesPath}`);
+      throw new Error(
+        `clip tokenizer: expected two symbols a line, got "${line}" in ${mergesPath}`,
+      );
     }
     return [pair[0], pair[1]] as const;
   });
   return { tokens: new Map(Object.entries(table as Record<string, number>)), merges };
 }
 
+export interface VocabularyFiles {
+  readonly 'vocab.json': string;
+  readonly 'merges.txt': string;
+}
+
 /** The two files of a tokenizer folder as text, in transformers' layout. */
-export function vocabularyFiles(vocabulary: Vocabulary): { 'vocab.json': string; 'merges.txt': string } {
+export function vocabularyFiles(vocabulary: Vocabulary): VocabularyFiles {
   const merges = vocabulary.merges.map(([left, right]) => `${left} ${right}\n`).join('');
   return {
     'vocab.json': `${JSON.stringify(Object.fromEntries(vocabulary.tokens))}\n`,

@@ -1,0 +1,172 @@
+import { z } from 'zod';
+import { Conv2d } from '../nn/convolution.ts';
+import { Module } from '../nn/module.ts';
+import type { Path } from '../nn/path.ts';
+import { scope } from '../tensor/memory.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { downLayers, middleLayers, OutputHead, upLayers } from './vae-blocks.ts';
+import type { Layer, StackOptions } from './vae-blocks.ts';
+
+/** diffusers' names for `AutoencoderKL`; the defaults are Stable Diffusion 1.x. */
+export const vaeConfig = z.strictObject({
+  in_channels: z.int().positive().default(3),
+  out_channels: z.int().positive().default(3),
+  block_out_channels: z.array(z.int().positive()).min(1).readonly().default([128, 256, 512, 512]),
+  layers_per_block: z.int().positive().default(2),
+  latent_channels: z.int().positive().default(4),
+  norm_num_groups: z.int().positive().default(32),
+  sample_size: z.int().positive().default(512),
+  scaling_factor: z.number().positive().default(0.18215),
+  mid_block_add_attention: z.boolean().default(true),
+});
+export type VaeConfig = z.infer<typeof vaeConfig>;
+
+/** How many pixels of a side one latent covers: a halving between each two blocks. */
+export function vaeReduction(config: VaeConfig): number {
+  return 2 ** (config.block_out_channels.length - 1);
+}
+
+/**
+ * The encoder's answer: a diagonal Gaussian, mean and logvar (n, latent_channels, h, w).
+ * A plain record, so that scopes see its tensors.
+ */
+export interface Posterior {
+  readonly mean: Tensor;
+  /** Held in [-30, 20], as LDM does, so that exp stays finite. */
+  readonly logvar: Tensor;
+  /** mean + exp(logvar / 2) noise, with noise of the mean's shape. */
+  sample(noise: Tensor): Tensor;
+  /** The most likely latents: the mean. */
+  mode(): Tensor;
+}
+
+/** The Gaussian of these moments, with `logvar` clamped. */
+export function posterior(mean: Tensor, logvar: Tensor): Posterior {
+  const held = logvar.clamp(-30, 20);
+  return {
+    mean,
+    logvar: held,
+    sample: (noise) =>
+      scope(() => mean.add(held.mul(0.5).exp().mul(noise.to(mean.dtype)))),
+    mode: () => mean,
+  };
+}
+
+/**
+ * The autoencoder of latent diffusion (Rombach et al. 2022), diffusers' `AutoencoderKL` key by key.
+ * Latents are unscaled here: who diffuses them multiplies by `scaling_factor`.
+ */
+export class Vae extends Module<[Tensor], Tensor> {
+  readonly config: VaeConfig;
+  private readonly encoder: Encoder;
+  private readonly decoder: Decoder;
+  private readonly quantize: Conv2d;
+  private readonly dequantize: Conv2d;
+
+  constructor(path: Path, config: VaeConfig) {
+    super();
+    const latents = config.latent_channels;
+    this.config = config;
+    this.encoder = new Encoder(path.sub('encoder'), config);
+    this.decoder = new Decoder(path.sub('decoder'), config);
+    this.quantize = new Conv2d(path.sub('quant_conv'), 2 * latents, 2 * latents, 1);
+    this.dequantize = new Conv2d(path.sub('post_quant_conv'), latents, latents, 1);
+  }
+
+  /**
+   * @param x pictures (n, in_channels, h, w) in [-1, 1], sides divisible by `vaeReduction`
+   * @throws naming what was expected when the channels or the sides do not fit
+   */
+  encode(x: Tensor): Posterior {
+    const { in_channels: channels } = this.config;
+    const reduction = vaeReduction(this.config);
+    const [, found, height, width] = x.shape;
+    if (x.shape.length !== 4 || found !== channels || height % reduction || width % reduction) {
+      throw new Error(
+        `vae: expected pictures (n, ${channels}, h, w) with sides divisible by ${reduction}, ` +
+          `got ${x.shape.join('x')}`,
+      );
+    }
+    return scope(() => {
+      const [mean, logvar] = this.quantize.call(this.encoder.call(x)).chunk(2, 1);
+      return posterior(mean, logvar);
+    });
+  }
+
+  /**
+   * @param z unscaled latents (n, latent_channels, h, w)
+   * @returns pictures (n, out_channels, h r, w r), about [-1, 1], not clamped
+   */
+  decode(z: Tensor): Tensor {
+    const { latent_channels: channels } = this.config;
+    if (z.shape.length !== 4 || z.shape[1] !== channels) {
+      throw new Error(`vae: expected latents (n, ${channels}, h, w), got ${z.shape.join('x')}`);
+    }
+    return scope(() => this.decoder.call(this.dequantize.call(z)));
+  }
+
+  /** Decodes the mode of the encoding. */
+  forward(x: Tensor): Tensor {
+    return this.decode(this.encode(x).mode());
+  }
+
+  /** The weight of the decoder's last convolution, where LDM balances the adversarial gradient. */
+  get lastLayer(): Tensor {
+    return this.decoder.head.conv.weight;
+  }
+}
+
+class Encoder extends Module<[Tensor], Tensor> {
+  private readonly layers: readonly Layer[];
+
+  constructor(path: Path, config: VaeConfig) {
+    super();
+    const stack = stackOptions(config);
+    const { widths, groups } = stack;
+    const first = new Conv2d(path.sub('conv_in'), config.in_channels, widths[0], 3, { padding: 1 });
+    const head = new OutputHead(path, widths.at(-1)!, 2 * config.latent_channels, groups);
+    this.layers = [
+      (x) => first.call(x),
+      ...downLayers(path.sub('down_blocks'), stack),
+      ...middleLayers(path.sub('mid_block'), stack),
+      (x) => head.call(x),
+    ];
+  }
+
+  /** (n, in, h, w) -> (n, 2 latents, h/r, w/r) */
+  forward(x: Tensor): Tensor {
+    return this.layers.reduce((h, layer) => layer(h), x);
+  }
+}
+
+class Decoder extends Module<[Tensor], Tensor> {
+  private readonly layers: readonly Layer[];
+  readonly head: OutputHead;
+
+  constructor(path: Path, config: VaeConfig) {
+    super();
+    const stack = stackOptions(config);
+    const { widths, groups } = stack;
+    this.head = new OutputHead(path, widths[0], config.out_channels, groups);
+    const { latent_channels: latents } = config;
+    const first = new Conv2d(path.sub('conv_in'), latents, widths.at(-1)!, 3, { padding: 1 });
+    this.layers = [
+      (z) => first.call(z),
+      ...middleLayers(path.sub('mid_block'), stack),
+      ...upLayers(path.sub('up_blocks'), stack),
+      (x) => this.head.call(x),
+    ];
+  }
+
+  /** (n, latents, h, w) -> (n, out, h r, w r) */
+  forward(z: Tensor): Tensor {
+    return this.layers.reduce((h, layer) => layer(h), z);
+  }
+}
+
+function stackOptions(config: VaeConfig): StackOptions {
+  return {
+    widths: config.block_out_channels, layers: config.layers_per_block,
+    groups: config.norm_num_groups, attention: config.mid_block_add_attention,
+  };
+}

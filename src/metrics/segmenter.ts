@@ -8,8 +8,7 @@ import { GroupNorm } from '../nn/normalization.ts';
 import type { Path } from '../nn/path.ts';
 import { noGrad, scope } from '../tensor/memory.ts';
 import { cat, maxPool2d, upsampleNearest2d } from '../tensor/ops.ts';
-import { tensor } from '../tensor/creation.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import { tensor, type Tensor } from '../tensor/tensor.ts';
 
 export const segmenterConfig = z.strictObject({
   /** Width of each level; each but the first halves the sides. */

@@ -8,8 +8,7 @@ import { Module } from '../nn/module.ts';
 import { LayerNorm } from '../nn/normalization.ts';
 import type { Path } from '../nn/path.ts';
 import type { DType } from '../tensor/dtype.ts';
-import { tensor } from '../tensor/creation.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import { tensor, type Tensor } from '../tensor/tensor.ts';
 
 /** transformers' `CLIPTextConfig`; the defaults are ViT-L/14, as in Stable Diffusion 1.x. */
 export const clipTextConfig = z.strictObject({

@@ -3,8 +3,7 @@ import { Linear } from '../nn/linear.ts';
 import { normal } from '../nn/init.ts';
 import { Module } from '../nn/module.ts';
 import type { Path } from '../nn/path.ts';
-import { tensor } from '../tensor/creation.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import { tensor, type Tensor } from '../tensor/tensor.ts';
 
 // Scores of so many elements at most are alive at once; a 64x64 grid in 12 heads would be 0.8 GB.
 const LARGEST_SCORES = 1 << 25;

@@ -1,5 +1,4 @@
-import { tensor } from '../tensor/creation.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import { tensor, type Tensor } from '../tensor/tensor.ts';
 
 // Power below which two spectra count as equal; white noise of deviation 0.01 has it.
 const FLOOR = 1e-4;

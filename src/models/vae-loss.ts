@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { noGrad, scope } from '../tensor/memory.ts';
+import { gradientsOf } from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { spectrumLoss } from './spectrum-loss.ts';
 import type { Posterior } from './vae.ts';
@@ -58,19 +59,11 @@ export function hingeGeneratorLoss(fake: Tensor): Tensor {
  * [0, 1e4], outside the graph. Both losses can still be differentiated; `w.grad` stays as it was.
  */
 export function adaptiveWeight(fit: Tensor, adversarial: Tensor, w: Tensor): Tensor {
-  return scope(() => {
-    const [fits, fools] = [gradientNorm(fit, w), gradientNorm(adversarial, w)];
-    return noGrad(() => fits.div(fools.add(1e-4)).clamp(0, 1e4));
-  });
-}
-
-function gradientNorm(loss: Tensor, w: Tensor): Tensor {
-  const held = w.grad;
-  w.grad = null;
-  loss.backward({ inputs: [w], retainGraph: true });
-  const norm = noGrad(() => w.grad!.to('float32').norm());
-  w.grad = held;
-  return norm;
+  const norm = (loss: Tensor): Tensor => {
+    const [gradient] = gradientsOf(loss, [w], { retainGraph: true });
+    return gradient.to('float32').norm();
+  };
+  return scope(() => noGrad(() => norm(fit).div(norm(adversarial).add(1e-4)).clamp(0, 1e4)));
 }
 
 export interface VaeLossInput {

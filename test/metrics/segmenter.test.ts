@@ -7,7 +7,7 @@ import {
   oneHotPlanes, segmentationLoss, Segmenter, segmenterConfig,
 } from '../../src/metrics/segmenter.ts';
 import { rootPath } from '../../src/nn/path.ts';
-import { tensor } from '../../src/tensor/creation.ts';
+import { tensor } from '../../src/tensor/tensor.ts';
 import { noGrad, scope } from '../../src/tensor/memory.ts';
 import { endsWithoutLeaks } from '../support/leaks.ts';
 import { data, deviation, fill, type Summary } from '../support/reference-fill.ts';

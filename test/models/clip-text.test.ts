@@ -3,9 +3,8 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { ClipText, clipTextConfig } from '../../src/models/clip-text.ts';
 import { rootPath } from '../../src/nn/path.ts';
-import { tensor } from '../../src/tensor/creation.ts';
 import { noGrad, scope } from '../../src/tensor/memory.ts';
-import type { Tensor } from '../../src/tensor/tensor.ts';
+import { tensor, type Tensor } from '../../src/tensor/tensor.ts';
 import { endsWithoutLeaks } from '../support/leaks.ts';
 import { data, deviation, fill, type Summary } from '../support/reference-fill.ts';
 

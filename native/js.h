@@ -3,6 +3,7 @@
 
 // Finalizers of an experimental module run inside GC, so that a long synchronous loop cannot starve them.
 #define NAPI_EXPERIMENTAL
+#define NAPI_VERSION 2147483647
 #include <node_api.h>
 
 #include <cstdint>

@@ -185,9 +185,10 @@ export function place(heart: Heart, at: Pose, y: number, z: number, out: { x: nu
   out.y = heart.placement.apexY - bent * at.sine + z * at.cosine;
 }
 
-function bend(heart: Heart, z: number): number {
-  const u = Math.max(0, z / heart.anatomy.length);
-  return -heart.placement.bend * u * u / (1 + 0.25 * u * u);
+/** How far the curved and leaning axis is from a straight one at height z, mm to the right. */
+export function bend(heart: Heart, z: number): number {
+  const u = z > 0 ? z / heart.anatomy.length : 0;
+  return heart.placement.lean * z - (heart.placement.bend * u * u) / (1 + 0.25 * u * u);
 }
 
 /** Half-width of the moved section's knot at a moved height z; for contours and volumes. */

@@ -48,7 +48,8 @@ export interface Motion {
 export interface Placement {
   readonly apexX: number;                           // endocardial apex, right of the beam axis
   readonly apexY: number;                           // and below the probe
-  readonly tilt: number;                            // the base leans to the right of the picture
+  readonly tilt: number;                            // the heart is turned, its base to the right
+  readonly lean: number;                            // and sheared: mm to the right a mm of depth
   readonly bend: number;                            // how far the axis curves back left at the base
   readonly depth: number;
   readonly halfAngle: number;
@@ -187,7 +188,8 @@ function drawView(draw: RandomStream, view: View, shape: Shape, target: number,
   const wide = draw.uniform() < 0.06;
   const placement: Placement = {
     apexX: n(-3, 5, -14, 9), apexY: n(30, 5, 20, 44) + (shape.depth - 160) * 0.06,
-    tilt: n(four ? 0.29 : 0.2, 0.08, 0.05, 0.5), bend: n(four ? 8 : 6, 2.5, 1, 14),
+    tilt: n(four ? 0.1 : 0.06, 0.07, -0.1, 0.3),
+    lean: n(four ? 0.2 : 0.14, 0.06, 0, 0.35), bend: n(four ? 8 : 6, 2.5, 1, 14),
     depth: shape.depth, halfAngle: wide ? 0.782 : 0.6514, pixel: 0.65,
   };
   return { anatomy, motion, placement, imaging: drawImaging(draw, quality) };
@@ -206,12 +208,12 @@ function drawImaging(draw: RandomStream, quality: ImageQuality): Imaging {
       loss: n(3 + rank, 1.5, 1, 8) });
   }
   return {
-    gain: n(-15, 3.2, -21, -8), dynamicRange: n(56, 4, 48, 66), gamma: n(1, 0.08, 0.85, 1.2),
-    noise: n(-29 + 2.5 * rank, 2.5, -36, -19), clutter: n(-12 + 2 * rank, 3, -20, -3),
-    haze: n(-25 + 2 * rank, 2, -31, -17), blood: n(-29 + rank, 2, -34, -22),
-    myocardium: n(-9 - 1.5 * rank, 2, -15, -4), surroundings: n(-13, 2.5, -19, -7),
-    specular: n(9, 2, 4, 14), anisotropy: n(4, 1.5, 1, 8), lumpiness: n(4.5, 0.8, 3, 6.5),
-    pulse: n(1.15, 0.12, 0.9, 1.5), beam: n(0.031, 0.003, 0.024, 0.04), wavelength: n(0.75, 0.05, 0.6, 0.9),
+    gain: n(-24, 4, -33, -13), dynamicRange: n(66, 5, 54, 78), gamma: n(1, 0.08, 0.85, 1.2),
+    noise: n(-30 + 3 * rank, 3, -40, -18), clutter: n(-12 + 2 * rank, 3, -20, -3),
+    haze: n(-25 + 2 * rank, 2.5, -32, -17), blood: n(-33 + rank, 3, -40, -24),
+    myocardium: n(-9 - 1.5 * rank, 2, -15, -4), surroundings: n(-20, 3, -28, -12),
+    specular: n(10, 2, 5, 15), anisotropy: n(5, 1.5, 1, 9), lumpiness: n(5.5, 0.9, 3.5, 8),
+    pulse: n(1.15, 0.12, 0.9, 1.5), beam: n(0.0285, 0.003, 0.022, 0.037), wavelength: n(0.75, 0.05, 0.6, 0.9),
     depthGain: [0, 1, 2, 3, 4, 5].map(() => n(0, 1.8, -4, 4)), shadows,
     persistence: n(0.12, 0.04, 0, 0.25),
   };

@@ -30,13 +30,14 @@ export interface Probe {
   readonly corner: Int32Array;          // its grid index
   readonly weightBeam: Float32Array;
   readonly weightRange: Float32Array;
+  readonly map: Uint8Array;             // grey map, from quarter steps of compressed grey
   readonly arcs: Float32Array;          // angle of tangent -3..3, by table
 }
 
 export function createProbe(placement: Placement, imaging: Imaging,
   key: readonly (string | number)[]): Probe {
   const { depth, halfAngle, pixel } = placement;
-  const beams = Math.ceil((2 * halfAngle) / beamStep) + 3;
+  const beams = Math.ceil((2 * halfAngle) / beamStep) + 2 * lateralReach + 3;
   const ranges = Math.ceil(depth / rangeStep) + 2;
   const firstAngle = -((beams - 1) / 2) * beamStep;
   const height = Math.round(depth / pixel);
@@ -47,6 +48,7 @@ export function createProbe(placement: Placement, imaging: Imaging,
   const arcs = Float32Array.from({ length: 4097 }, (_, k) => Math.atan((k - 2048) / 680));
   return {
     beams, ranges, width, height, pixel, firstAngle, imaging, placement, ...raster, noise, arcs,
+    map: Uint8Array.from({ length: 1021 }, (_, k) => Math.round(255 * (k / 1020) ** imaging.gamma)),
     gain: gainMap(beams, ranges, firstAngle, depth, imaging, key),
     still: clutter(beams, ranges, imaging, key), ...pointSpread(ranges, imaging),
     noiseLevel: Float32Array.from({ length: ranges }, (_, r) =>
@@ -195,6 +197,18 @@ export function splat(probe: Probe, planes: BeamPlanes, x: number, y: number,
   im[o2 + 1]! += w11 * imaginary;
 }
 
+const octave = 10 * Math.log10(2);       // dB of a factor of two in power
+const floats = new Float32Array(1);
+const bits = new Int32Array(floats.buffer);
+const mantissas = Float32Array.from({ length: 4096 }, (_, k) => Math.log2(1 + (k + 0.5) / 4096));
+
+/** log2 of a positive normal number from its exponent and a table; wrong by at most 0.0002. */
+function binaryLogarithm(power: number): number {
+  floats[0] = power;
+  const word = bits[0]!;
+  return (word >> 23) - 127 + mantissas[(word >> 11) & 4095]!;
+}
+
 /** From splatted echoes to compressed grey (0..255) in beam coordinates; clears the echoes. */
 export function formImage(probe: Probe, planes: BeamPlanes, noiseStart: number,
   out: Float32Array): void {
@@ -214,13 +228,11 @@ export function formImage(probe: Probe, planes: BeamPlanes, noiseStart: number,
   filterBeams(probe, im2, im);
   const scale = 255 / imaging.dynamicRange;
   const start = imaging.dynamicRange + imaging.gain;
-  const decibel = 10 / Math.LN10;
-  const { gamma } = imaging;
   const haze = hazePlane(probe, re, im, re2);
   for (let o = 0; o < out.length; o++) {
     const power = re[o]! * re[o]! + im[o]! * im[o]! + haze[o]! + 1e-9;
-    const grey = (decibel * Math.log(power) + start) * scale;
-    out[o] = grey <= 0 ? 0 : grey >= 255 ? 255 : gamma === 1 ? grey : 255 * (grey / 255) ** gamma;
+    const grey = (octave * binaryLogarithm(power) + start) * scale;
+    out[o] = grey <= 0 ? 0 : grey >= 255 ? 255 : grey;
   }
   re.fill(0);
   im.fill(0);
@@ -262,30 +274,29 @@ function filterRange(probe: Probe, from: Float32Array, to: Float32Array): void {
   }
 }
 
+/** The lateral response is symmetric; the outer beams are margin and stay empty. */
 function filterBeams(probe: Probe, from: Float32Array, to: Float32Array): void {
-  const { beams, ranges, lateral } = probe;
+  const { beams, ranges: n, lateral } = probe;
   to.fill(0);
-  for (let b = 0; b < beams; b++) {
-    for (let k = -lateralReach; k <= lateralReach; k++) {
-      const source = b + k;
-      if (source < 0 || source >= beams) continue;
-      const taps = (k + lateralReach) * ranges;
-      const i = b * ranges;
-      const j = source * ranges;
-      for (let r = 0; r < ranges; r++) to[i + r]! += lateral[taps + r]! * from[j + r]!;
+  for (let b = lateralReach; b < beams - lateralReach; b++) {
+    const start = b * n;
+    for (let r = 0, o = start; r < n; r++, o++) {
+      to[o] = lateral[3 * n + r]! * from[o]! + lateral[2 * n + r]! * (from[o - n]! + from[o + n]!)
+        + lateral[n + r]! * (from[o - 2 * n]! + from[o + 2 * n]!)
+        + lateral[r]! * (from[o - 3 * n]! + from[o + 3 * n]!);
     }
   }
 }
 
 /** Beam coordinates -> picture, black outside of the sector. */
 export function scanConvert(probe: Probe, grey: Float32Array, picture: Uint8Array): void {
-  const { pixels, corner, weightBeam, weightRange, ranges } = probe;
+  const { pixels, corner, weightBeam, weightRange, ranges, map } = probe;
   for (let n = 0; n < pixels.length; n++) {
     const o = corner[n]!;
     const u = weightBeam[n]!;
     const v = weightRange[n]!;
     const near = grey[o]! + v * (grey[o + 1]! - grey[o]!);
     const far = grey[o + ranges]! + v * (grey[o + ranges + 1]! - grey[o + ranges]!);
-    picture[pixels[n]!] = near + u * (far - near) + 0.5;
+    picture[pixels[n]!] = map[((near + u * (far - near)) * 4 + 0.5) | 0]!;
   }
 }

@@ -1,9 +1,9 @@
 /** The material points that echo: drawn once in the reference, carried by the motion for ever. */
 import { randomStream } from '../../frames/random.ts';
-import { backward, forward, swirl, type Heart, type Pose } from './motion.ts';
+import { backward, bend, forward, lerp, swirl, type Heart, type Pose } from './motion.ts';
 import { splat, type BeamPlanes, type Probe } from './probe.ts';
 import { knots, heights, lowest, step } from './sections.ts';
-import { blood, tissueMap, type Echo } from './tissue.ts';
+import { blood, TissueMap, type Echo } from './tissue.ts';
 import { leafletPoints, type LeafletCurve } from './valve.ts';
 
 const density = 1.15;                 // scatterers per cell of the beam grid
@@ -28,7 +28,7 @@ export function createScatterers(heart: Heart, rest: Pose, probe: Probe,
   key: readonly (string | number)[]): Scatterers {
   const stream = randomStream(...key, 'scatterers');
   const { depth, halfAngle } = probe.placement;
-  const level = tissueMap(heart, rest, probe.imaging, key);
+  const tissue = new TissueMap(heart, rest, probe.imaging, key);
   const spread = halfAngle + 0.1;
   const reach = depth + 18;
   const cells = ((2 * spread) / 0.0117) * (reach / 0.5);
@@ -52,7 +52,9 @@ export function createScatterers(heart: Heart, rest: Pose, probe: Probe,
     const range = stream.uniform() * reach;
     const strength = stream.normal() * unit;
     backward(heart, rest, range * Math.sin(angle), range * Math.cos(angle), material);
-    level(material.y, material.z, echo);
+    // Borders are ragged on the scale of the beam: the level is that of a point close by.
+    const ragged = material.z > heart.anatomy.length ? 2.2 : 1.1;
+    tissue.at(material.y + ragged * stream.normal(), material.z + ragged * stream.normal(), echo);
     const size = strength * 10 ** (echo.level / 20);
     if (echo.kind === blood) {
       bloodY[bloods] = material.y;
@@ -68,12 +70,12 @@ export function createScatterers(heart: Heart, rest: Pose, probe: Probe,
     const distance = Math.abs(material.y);
     const table = heart.reference[side]!;
     let k = 0;
-    const at = (j: number): number => table[j]![i]! + f * (table[j]![i + 1]! - table[j]![i]!);
-    while (k < knots - 2 && distance > at(k + 1)) k++;
+    while (k < knots - 2 && distance > lerp(table[k + 1], i, f)) k++;
+    const inner = k === 0 ? 0 : lerp(table[k], i, f);
     cell[solids] = i;
     part[solids] = f;
     knot[solids] = knots * side + k;
-    along[solids] = (distance - at(k)) / Math.max(1e-6, at(k + 1) - at(k));
+    along[solids] = (distance - inner) / Math.max(1e-6, lerp(table[k + 1], i, f) - inner);
     amplitude[solids++] = size;
   }
   return {
@@ -107,8 +109,7 @@ export function splatAll(heart: Heart, scatterers: Scatterers, probe: Probe, pla
   const { solids, cell, part, knot, along, amplitude } = scatterers;
   const { cosine, sine, height } = now;
   const flat: Float64Array[] = [...now.sections[0]!, ...now.sections[1]!];
-  const { apexX, apexY, bend } = heart.placement;
-  const length = heart.anatomy.length;
+  const { apexX, apexY } = heart.placement;
   const wave = (2 * 1024) / probe.imaging.wavelength;
   const echo = (x: number, y: number, size: number): void => {
     const phase = Math.floor(Math.sqrt(x * x + y * y) * wave) & 1023;
@@ -124,8 +125,7 @@ export function splatAll(heart: Heart, scatterers: Scatterers, probe: Probe, pla
     const inner = first[i]! + f * (first[i + 1]! - first[i]!);
     const outer = second[i]! + f * (second[i + 1]! - second[i]!);
     const distance = inner + along[n]! * (outer - inner);
-    const u = z > 0 ? z / length : 0;
-    const bent = (k < knots ? -distance : distance) - (bend * u * u) / (1 + 0.25 * u * u);
+    const bent = (k < knots ? -distance : distance) + bend(heart, z);
     echo(apexX + bent * cosine + z * sine, apexY - bent * sine + z * cosine, amplitude[n]!);
   }
   splatBlood(heart, scatterers, now, poses, frame, echo);

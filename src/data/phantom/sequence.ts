@@ -5,7 +5,7 @@ import { createHeart, pose, type Pose } from './motion.ts';
 import type { PhantomParameters, View } from './parameters.ts';
 import { beamPlanes, createProbe, formImage, scanConvert, type Probe } from './probe.ts';
 import { createScatterers, splatAll } from './scatterers.ts';
-import { addLeafletFlow, fillTruth } from './truth.ts';
+import { addLeafletFlow, createNodes, fillTruth } from './truth.ts';
 import { leafletPoints, mitralLeaflets, tricuspidLeaflets, type LeafletCurve } from './valve.ts';
 
 /** Stored flow is in steps of 1/flowScale pixel. */
@@ -46,11 +46,12 @@ export function phantomSequence(patient: PhantomParameters, view: View): Phantom
   const mitral = poses.map((at) => mitralLeaflets(heart, at));
   const valves = poses.map((at, t) => [...mitral[t]!, ...tricuspidLeaflets(heart, at)]);
 
+  const nodes = createNodes(probe);
   for (let t = 0; t < frames; t++) {
     const dx = flow.subarray(t * size, (t + 1) * size);
     const dy = flow.subarray((frames + t) * size, (frames + t + 1) * size);
-    fillTruth(heart, probe, poses[t]!, poses[t + 1]!, masks.data.subarray(t * size, (t + 1) * size),
-      dx, dy, flowScale);
+    fillTruth(heart, probe, nodes, poses[t]!, poses[t + 1]!,
+      masks.data.subarray(t * size, (t + 1) * size), dx, dy, flowScale);
     addLeafletFlow(probe, valves[t]!, valves[t + 1]!, dx, dy, flowScale, inside);
   }
   const scatterers = createScatterers(heart, poses[0]!, probe, key);

@@ -20,28 +20,83 @@ export function labelAt(heart: Heart, y: number, z: number): number {
   return distance < outer && outer > 0.06 ? 2 : 0;
 }
 
+/** Pixels between the nodes at which the motion is evaluated; between them it is interpolated. */
+const nodeStep = 3;
+
+/** Material coordinates and displacement at nodes; one is made per recording and reused. */
+export interface NodeGrid {
+  readonly columns: number;
+  readonly rows: number;
+  readonly used: Int32Array;             // nodes around the sector
+  readonly y: Float32Array;
+  readonly z: Float32Array;
+  readonly dx: Float32Array;
+  readonly dy: Float32Array;
+}
+
+export function createNodes(probe: Probe): NodeGrid {
+  const columns = Math.ceil(probe.width / nodeStep) + 2;
+  const rows = Math.ceil(probe.height / nodeStep) + 2;
+  const near = new Uint8Array(columns * rows);
+  for (const index of probe.pixels) {
+    const o = Math.floor(Math.floor(index / probe.width) / nodeStep) * columns
+      + Math.floor((index % probe.width) / nodeStep);
+    near[o] = near[o + 1] = near[o + columns] = near[o + columns + 1] = 1;
+  }
+  const make = (): Float32Array => new Float32Array(columns * rows);
+  return { columns, rows, used: Int32Array.from(near.keys()).filter((o) => near[o] === 1),
+    y: make(), z: make(), dx: make(), dy: make() };
+}
+
 /**
  * Fills labels [height][width] of the pose and, in units of 1/flowScale pixel, the displacement of
  * the material at each pixel's centre to the next pose, as planes dx and dy.
  */
-export function fillTruth(heart: Heart, probe: Probe, now: Pose, next: Pose, labels: Uint8Array,
-  dx: Int16Array, dy: Int16Array, flowScale: number): void {
-  const { pixels, width, pixel } = probe;
-  const material = { y: 0, z: 0 };
-  const there = { x: 0, y: 0 };
-  const turn = next.turned - now.turned;
+export function fillTruth(heart: Heart, probe: Probe, nodes: NodeGrid, now: Pose, next: Pose,
+  labels: Uint8Array, dx: Int16Array, dy: Int16Array, flowScale: number): void {
+  fillNodes(heart, probe, nodes, now, next);
+  const { pixels, width } = probe;
+  const { columns } = nodes;
   for (let n = 0; n < pixels.length; n++) {
     const index = pixels[n]!;
     const row = Math.floor(index / width);
-    const x = (index - row * width + 0.5 - width / 2) * pixel;
-    const y = (row + 0.5) * pixel;
+    const column = index - row * width;
+    const i = Math.floor(column / nodeStep);
+    const j = Math.floor(row / nodeStep);
+    const u = (column - i * nodeStep) / nodeStep;
+    const v = (row - j * nodeStep) / nodeStep;
+    const o = j * columns + i;
+    const w00 = (1 - u) * (1 - v);
+    const w01 = u * (1 - v);
+    const w10 = (1 - u) * v;
+    const w11 = u * v;
+    const p = o + columns;
+    labels[index] = labelAt(heart,
+      w00 * nodes.y[o]! + w01 * nodes.y[o + 1]! + w10 * nodes.y[p]! + w11 * nodes.y[p + 1]!,
+      w00 * nodes.z[o]! + w01 * nodes.z[o + 1]! + w10 * nodes.z[p]! + w11 * nodes.z[p + 1]!);
+    dx[index] = Math.round(flowScale * (w00 * nodes.dx[o]! + w01 * nodes.dx[o + 1]!
+      + w10 * nodes.dx[p]! + w11 * nodes.dx[p + 1]!));
+    dy[index] = Math.round(flowScale * (w00 * nodes.dy[o]! + w01 * nodes.dy[o + 1]!
+      + w10 * nodes.dy[p]! + w11 * nodes.dy[p + 1]!));
+  }
+}
+
+function fillNodes(heart: Heart, probe: Probe, nodes: NodeGrid, now: Pose, next: Pose): void {
+  const { pixel, width } = probe;
+  const material = { y: 0, z: 0 };
+  const there = { x: 0, y: 0 };
+  const turn = next.turned - now.turned;
+  for (const o of nodes.used) {
+    const row = Math.floor(o / nodes.columns);
+    const x = ((o - row * nodes.columns) * nodeStep + 0.5 - width / 2) * pixel;
+    const y = (row * nodeStep + 0.5) * pixel;
     backward(heart, now, x, y, material);
-    const label = labelAt(heart, material.y, material.z);
-    labels[index] = label;
-    if (label === 1) swirl(heart, material, turn);
+    nodes.y[o] = material.y;
+    nodes.z[o] = material.z;
+    if (labelAt(heart, material.y, material.z) === 1) swirl(heart, material, turn);
     forward(heart, next, material.y, material.z, there);
-    dx[index] = Math.round(((there.x - x) / pixel) * flowScale);
-    dy[index] = Math.round(((there.y - y) / pixel) * flowScale);
+    nodes.dx[o] = (there.x - x) / pixel;
+    nodes.dy[o] = (there.y - y) / pixel;
   }
 }
 

@@ -75,7 +75,7 @@ function leaflet(heart: Heart, at: Pose, ends: Ends): LeafletCurve {
 /** A reference point moved by the pose but still in coordinates of the axis. */
 function axisPoint(heart: Heart, at: Pose, y: number, z: number): { x: number; y: number } {
   const straight = { ...at, cosine: 1, sine: 0 };
-  const still: Heart = { ...heart, placement: { ...heart.placement, apexX: 0, apexY: 0, bend: 0 } };
+  const still: Heart = { ...heart, placement: { ...heart.placement, apexX: 0, apexY: 0, bend: 0, lean: 0 } };
   const out = { x: 0, y: 0 };
   forward(still, straight, y, z, out);
   return out;

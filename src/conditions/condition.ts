@@ -142,7 +142,7 @@ export const conditions: readonly Condition[] = [
     range: [-1, 1],
     flags: [{
       flag: '--flow <path>',
-      help: 'motion: a video (NIfTI) to follow, a flow NIfTI, or masks with --flow mask',
+      help: 'motion: a flow NIfTI, a video to follow, or masks (NIfTI) to move with',
     }],
     label: 'optical flow',
     paint: paintFlow,

@@ -25,7 +25,10 @@ export function paintLabels(planes: Frames): Painting {
     const colour = LABEL_COLOURS[c % LABEL_COLOURS.length];
     for (let i = 0; i < size; i++) {
       const value = planes.data[c * size + i];
-      for (let k = 0; k < 3; k++) painting.data[k * size + i] += Math.round(value * colour[k]);
+      for (let k = 0; k < 3; k++) {
+        const at = k * size + i;
+        painting.data[at] = Math.min(255, painting.data[at] + Math.round(value * colour[k]));
+      }
     }
   }
   return painting;

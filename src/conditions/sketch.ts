@@ -1,0 +1,159 @@
+/**
+ * The sketch condition: a soft grey edge map with the sector's outline, as a learned edge detector
+ * (HED, PiDiNet) draws an echo frame (PAPER section 2). Built in: slopes of the speckle-smoothed
+ * picture at three scales, thinned softly across the edge. Also how a drawn sketch is normalised.
+ */
+import { checkFrames, floatFrames, plane } from '../frames/frames.ts';
+import type { Frames, Labels } from '../frames/frames.ts';
+import { signedDistance } from './distance.ts';
+import { findSector } from './sector.ts';
+import { samplePlane, slopePlanes, smoothPlane } from './smoothing.ts';
+
+/** Scales in pixels of a picture 128 wide, with their shares; coarse ones vote speckle down. */
+const SCALES = [
+  { sigma: 1.6, share: 0.3 },
+  { sigma: 2.6, share: 0.4 },
+  { sigma: 4.2, share: 0.3 },
+] as const;
+
+/**
+ * Sketch of one grey frame: (1 1 h w) in [0,1] -> (1 1 h w) in [0,1], bright lines on black.
+ * `sector` (1 frame) says where the picture is; without it the sector is found.
+ */
+export function extractSketch(frame: Frames, sector: Labels | null = null): Frames {
+  checkFrames(frame, 'sketch', { channels: 1, frames: 1 });
+  const { height, width } = frame;
+  const inside = sector ? plane(sector, 0, 0) : findSector(frame.data, height, width);
+  const depth = signedDistance(inside, height, width);
+  const unit = Math.max(height, width) / 128;
+  const edges = edgeStrength(fillOutside(frame.data, inside, height, width), height, width, unit);
+  // Slopes at the fan's border are the border's own: it is drawn once, as its outline.
+  for (let i = 0; i < edges.length; i++) edges[i] *= clamp((depth[i] - 1.5 * unit) / (2 * unit));
+  const strongest = percentile(edges, inside, 0.985);
+  const around = smoothPlane(edges, height, width, 12 * unit);
+  const result = floatFrames({ channels: 1, frames: 1, height, width });
+  for (let i = 0; i < edges.length; i++) {
+    // Half way to the strength of the neighbourhood: faint walls in the dark part are drawn too.
+    const measure = Math.sqrt(strongest * Math.max(4 * around[i], 0.35 * strongest));
+    const value = strongest > 0 ? clamp(edges[i] / measure) : 0;
+    const line = 0.95 * ease(clamp((value - 0.12) / 0.75));
+    const outline = 0.8 * Math.exp(-(((depth[i] - 0.5) / (0.8 * unit)) ** 2) / 2);
+    result.data[i] = Math.max(line, onBorder(i, height, width, unit) ? 0 : outline);
+  }
+  return { ...result, data: smoothPlane(result.data, height, width, 0.5 * unit) };
+}
+
+/** The picture's own frame is no outline of a sector that fills it. */
+function onBorder(index: number, height: number, width: number, unit: number): boolean {
+  const x = index % width;
+  const y = (index - x) / width;
+  return Math.min(x, y, width - 1 - x, height - 1 - y) < 1.5 * unit;
+}
+
+/** The outside takes on the nearby inside, so that the border makes no slope of its own. */
+function fillOutside(
+  values: Float32Array,
+  inside: Uint8Array,
+  height: number,
+  width: number,
+): Float32Array {
+  const spread = (sigma: number) => {
+    const kept = values.map((value, i) => (inside[i] ? value : 0));
+    const sums = smoothPlane(kept, height, width, sigma);
+    const weights = smoothPlane(Float32Array.from(inside), height, width, sigma);
+    return sums.map((sum, i) => (weights[i] > 1e-4 ? sum / weights[i] : 0));
+  };
+  const near = spread(Math.max(height, width) / 40);
+  return values.map((value, i) => (inside[i] ? value : near[i]));
+}
+
+/** Mean over the scales of the thinned slope, each scale by its own spread. */
+function edgeStrength(
+  values: Float32Array,
+  height: number,
+  width: number,
+  unit: number,
+): Float32Array {
+  const total = new Float32Array(values.length);
+  for (const { sigma, share } of SCALES) {
+    const smooth = smoothPlane(values, height, width, sigma * unit);
+    const slopes = slopePlanes(smooth, height, width);
+    const thin = thinEdges(slopes, height, width, sigma * unit);
+    // A slope falls with the scale as 1 / sigma: this puts the scales on one footing.
+    for (let i = 0; i < total.length; i++) total[i] += share * thin[i] * sigma;
+  }
+  return total;
+}
+
+/** Slope magnitude, less where the neighbours across the edge are steeper: thick, soft ridges. */
+function thinEdges(
+  slopes: { x: Float32Array; y: Float32Array },
+  height: number,
+  width: number,
+  reach: number,
+): Float32Array {
+  const size = slopes.x.map((x, i) => Math.hypot(x, slopes.y[i]));
+  const result = new Float32Array(size.length);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const at = y * width + x;
+      if (size[at] < 1e-6) continue;
+      const dx = (slopes.x[at] / size[at]) * reach;
+      const dy = (slopes.y[at] / size[at]) * reach;
+      const ahead = samplePlane(size, height, width, x + 0.8 * dx, y + 0.8 * dy);
+      const behind = samplePlane(size, height, width, x - 0.8 * dx, y - 0.8 * dy);
+      const crest = Math.min(1, size[at] / Math.max(ahead, behind, 1e-9)) ** 4;
+      // A wide ramp (depth gain, near-field haze) is as steep further on; a wall is not.
+      const farAhead = samplePlane(size, height, width, x + 1.7 * dx, y + 1.7 * dy);
+      const farBehind = samplePlane(size, height, width, x - 1.7 * dx, y - 1.7 * dy);
+      const sharp = clamp((2 * size[at] - farAhead - farBehind) / size[at] - 0.15);
+      result[at] = size[at] * crest * sharp;
+    }
+  }
+  return result;
+}
+
+function percentile(values: Float32Array, inside: Uint8Array, share: number): number {
+  const sorted = values.filter((_, i) => inside[i]).sort();
+  return sorted.length === 0 ? 0 : sorted[Math.floor(share * (sorted.length - 1))];
+}
+
+/**
+ * A drawn sketch (1 or 3 channels, 1 frame) as the model takes it: 1 1 h w, lines bright on black,
+ * stretched to [0,1]. Paper is what most pixels are: a light picture is turned over. A picture of
+ * one grey only is an empty sketch.
+ */
+export function normaliseSketch(drawing: Frames, where = 'sketch'): Frames {
+  checkFrames(drawing, where, { frames: 1 });
+  if (drawing.channels !== 1 && drawing.channels !== 3) {
+    throw new Error(`${where}: expected 1 (grey) or 3 (RGB) channels, got ${drawing.channels}`);
+  }
+  const { height, width, channels } = drawing;
+  const grey = new Float32Array(height * width);
+  for (let c = 0; c < channels; c++) {
+    const from = plane(drawing, c, 0);
+    for (let i = 0; i < grey.length; i++) grey[i] += from[i] / channels;
+  }
+  let [least, most] = [Infinity, -Infinity];
+  for (const value of grey) {
+    least = Math.min(least, value);
+    most = Math.max(most, value);
+  }
+  const result = floatFrames({ channels: 1, frames: 1, height, width });
+  if (most - least < 1 / 255) return result;
+  const paper = grey.slice().sort()[grey.length >> 1];
+  const light = paper - least > most - paper;
+  for (let i = 0; i < grey.length; i++) {
+    const value = (grey[i] - least) / (most - least);
+    result.data[i] = light ? 1 - value : value;
+  }
+  return result;
+}
+
+function clamp(value: number): number {
+  return Math.min(Math.max(value, 0), 1);
+}
+
+function ease(value: number): number {
+  return value * value * (3 - 2 * value);
+}

@@ -37,10 +37,12 @@ export function findComponents(inside: Uint8Array, height: number, width: number
   return { piece, sizes };
 }
 
+/** A piece smaller than this share of its structure is a speck, not a part of the shape. */
+const SPECK = 0.05;
+
 /**
- * Removes from `labels` what neither of `models` has more of: pieces of a structure beside its
- * largest ones, and holes. Cavity pieces become muscle, other stray pieces background; a hole takes
- * the commonest label around it. In place.
+ * Removes from `labels` (in place) what neither of `models` has: specks of a structure beside its
+ * main pieces, and holes. Each takes the commonest label around it.
  */
 export function tidyComponents(
   labels: Uint8Array,
@@ -48,72 +50,49 @@ export function tidyComponents(
   width: number,
   models: readonly Uint8Array[],
 ): void {
-  const structures: { of: (label: number) => boolean; becomes: number }[] = [
-    { of: (label) => label === 1, becomes: 2 },
-    { of: (label) => label === 1 || label === 2, becomes: 0 },
-    { of: (label) => label === 3, becomes: 0 },
-  ];
-  for (const { of, becomes } of structures) {
-    const select = (from: Uint8Array) => from.map((label) => (of(label) ? 1 : 0));
+  for (const structure of [[1], [2], [3], [1, 2]]) {
+    const select = (from: Uint8Array) => from.map((label) => (structure.includes(label) ? 1 : 0));
     const allowed = Math.max(
-      ...models.map((model) => largePieces(findComponents(select(model), height, width))),
+      ...models.map((model) => findComponents(select(model), height, width).sizes.length - 1),
     );
-    keepLargest(labels, select(labels), height, width, allowed, becomes);
+    const { piece, sizes } = findComponents(select(labels), height, width);
+    const total = sizes.reduce((a, b) => a + b, 0);
+    const order = sizes.map((_, name) => name).slice(1).sort((a, b) => sizes[b] - sizes[a]);
+    const specks = order.slice(allowed).filter((name) => sizes[name] < SPECK * total);
+    for (const name of specks) repaint(labels, piece, name, width);
   }
-  fillHoles(labels, height, width, models);
+  const holes = findHoles(labels, height, width);
+  if (holes.names.length === 0) return;
+  if (models.some((model) => findHoles(model, height, width).names.length > 0)) return;
+  for (const name of holes.names) repaint(labels, holes.piece, name, width);
 }
 
-/** Pieces with at least 2 % of the pixels: a speck is no piece. */
-function largePieces({ sizes }: Components): number {
-  const total = sizes.reduce((a, b) => a + b, 0);
-  return sizes.filter((size) => size >= 0.02 * total && size > 0).length;
+/** Pieces of background that do not reach the picture's border. */
+function findHoles(labels: Uint8Array, height: number, width: number) {
+  const background = labels.map((label) => (label === 0 ? 1 : 0));
+  const { piece, sizes } = findComponents(background, height, width);
+  const open = new Set<number>();
+  for (let i = 0; i < piece.length; i++) {
+    const x = i % width;
+    const y = (i - x) / width;
+    if (x === 0 || y === 0 || x === width - 1 || y === height - 1) open.add(piece[i]);
+  }
+  return { piece, names: sizes.map((_, name) => name).slice(1).filter((name) => !open.has(name)) };
 }
 
-function keepLargest(
-  labels: Uint8Array,
-  inside: Uint8Array,
-  height: number,
-  width: number,
-  allowed: number,
-  becomes: number,
-): void {
-  const { piece, sizes } = findComponents(inside, height, width);
-  if (sizes.length - 1 <= allowed) return;
-  const order = sizes.map((_, name) => name).slice(1).sort((a, b) => sizes[b] - sizes[a]);
-  const kept = new Set(order.slice(0, allowed));
+/** Gives a piece the commonest label of the pixels around it. */
+function repaint(labels: Uint8Array, piece: Int32Array, name: number, width: number): void {
+  const votes = new Float64Array(256);
   for (let i = 0; i < labels.length; i++) {
-    if (piece[i] !== 0 && !kept.has(piece[i])) labels[i] = becomes;
-  }
-}
-
-function fillHoles(
-  labels: Uint8Array,
-  height: number,
-  width: number,
-  models: readonly Uint8Array[],
-): void {
-  const holes = (from: Uint8Array) => {
-    const outside = findComponents(from.map((label) => (label === 0 ? 1 : 0)), height, width);
-    const open = new Set<number>();
-    for (let i = 0; i < from.length; i++) {
-      const x = i % width;
-      const y = (i - x) / width;
-      if (x === 0 || y === 0 || x === width - 1 || y === height - 1) open.add(outside.piece[i]);
+    if (piece[i] !== name) continue;
+    const x = i % width;
+    const around = [i - width, i + width];
+    if (x > 0) around.push(i - 1);
+    if (x + 1 < width) around.push(i + 1);
+    for (const next of around) {
+      if (next >= 0 && next < labels.length && piece[next] !== name) votes[labels[next]]++;
     }
-    return { outside, open, count: outside.sizes.length - 1 - [...open].filter((p) => p > 0).length };
-  };
-  const { outside, open, count } = holes(labels);
-  if (count === 0 || models.some((model) => holes(model).count > 0)) return;
-  for (let name = 1; name < outside.sizes.length; name++) {
-    if (open.has(name)) continue;
-    const votes = new Float64Array(256);
-    for (let i = 0; i < labels.length; i++) {
-      if (outside.piece[i] !== name) continue;
-      for (const next of [i - 1, i + 1, i - width, i + width]) {
-        if (labels[next] !== 0 && outside.piece[next] === 0) votes[labels[next]]++;
-      }
-    }
-    const winner = votes.indexOf(Math.max(...votes));
-    for (let i = 0; i < labels.length; i++) if (outside.piece[i] === name) labels[i] = winner;
   }
+  const winner = votes.indexOf(Math.max(...votes));
+  for (let i = 0; i < labels.length; i++) if (piece[i] === name) labels[i] = winner;
 }

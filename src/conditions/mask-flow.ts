@@ -35,7 +35,8 @@ export function flowFromMasks(masks: Labels, options: MaskFlowOptions = {}): Fra
   for (const [from, to] of framePairs(frames, last)) {
     const known = borderMotion(soft[from], soft[to], tracks[from], tracks[to], height, width);
     for (const [c, values] of [known.x, known.y].entries()) {
-      const dense = spreadMotion(values, known.weight, height, width);
+      const spread = spreadMotion(values, known.weight, height, width);
+      const dense = smoothPlane(spread, height, width, EVENNESS * side);
       const target = plane(flow, c, from);
       for (let i = 0; i < target.length; i++) {
         target[i] = inside && !inside[i] ? 0 : dense[i] / side;
@@ -143,7 +144,10 @@ function follow(depth: number, there: Border, guess: Point, height: number, widt
 }
 
 /** Length in shares of the longer side over which motion dies away outside of the borders. */
-const DECAY = 0.25;
+const DECAY = 0.12;
+
+/** Standard deviation, as a share of the longer side, of what evens out the borders' pixel steps. */
+const EVENNESS = 0.015;
 
 /**
  * Fills a plane known where `weight` is 1: the solution of lap(u) = u / decay^2 elsewhere, from a

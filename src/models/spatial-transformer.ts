@@ -1,4 +1,5 @@
 import { geglu } from '../nn/activation.ts';
+import { castLike } from '../nn/cast.ts';
 import { Conv2d } from '../nn/convolution.ts';
 import { Linear } from '../nn/linear.ts';
 import { Module } from '../nn/module.ts';
@@ -51,8 +52,8 @@ export class SpatialTransformer extends Module<[Tensor, Context], Tensor> {
 /** A 1x1 convolution is a matrix product over the channels; on tokens it needs no change of layout. */
 function project(layer: Linear | Conv2d, tokens: Tensor): Tensor {
   const [out, inside] = layer.weight.shape;
-  const weight = layer.weight.reshape([out, inside]).to(tokens.dtype);
-  return linear(tokens, weight, layer.bias && layer.bias.to(tokens.dtype));
+  const weight = castLike(layer.weight, tokens).reshape([out, inside]);
+  return linear(tokens, weight, layer.bias && castLike(layer.bias, tokens));
 }
 
 /** Self-attention, cross-attention, feed-forward, each with its norm before and its residual after. */

@@ -1,9 +1,10 @@
 import { keep, noGrad, scope } from '../tensor/memory.ts';
 import {
-  foreachAdd_, foreachAddcdiv_, foreachAddcmul_, foreachAddScalar_, foreachDiv, foreachMul_, foreachNorm,
+  foreachAdd_, foreachAddcdiv_, foreachAddcmul_, foreachAddScalar_, foreachMul_, foreachNorm,
   foreachSqrt, stack, zerosLike,
 } from '../tensor/ops.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
+import { copyAll } from './transfer.ts';
 
 export interface AdamOptions {
   readonly betas?: readonly [number, number];
@@ -73,31 +74,26 @@ export class Adam {
 
   /** For a checkpoint: `<key>.exp_avg`, `<key>.exp_avg_sq` and `step`; the moments are the live ones. */
   state(): Map<string, Tensor> {
-    const state = new Map([['step', tensor([this.steps], [1], { dtype: 'int64' })]]);
-    for (const [key, { first, second }] of this.moments) {
-      state.set(`${key}.exp_avg`, first).set(`${key}.exp_avg_sq`, second);
-    }
-    return state;
+    const step = tensor([this.steps], [1], { dtype: 'int64' });
+    return new Map([['step', step], ...this.named()]);
+  }
+
+  private named(): [string, Tensor][] {
+    return [...this.moments].flatMap(([key, { first, second }]): [string, Tensor][] => [
+      [`${key}.exp_avg`, first],
+      [`${key}.exp_avg_sq`, second],
+    ]);
   }
 
   /** Continues from what `state()` gave for the same parameters; a key or shape that differs is an error. */
   load(state: ReadonlyMap<string, Tensor>): void {
-    const own = this.state();
-    for (const [key, value] of own) {
-      const source = state.get(key);
-      if (source === undefined || source.shape.join() !== value.shape.join()) {
-        const got = source === undefined ? 'no such key' : `shape ${source.shape.join('x')}`;
-        throw new Error(`adam: expected ${key} of shape ${value.shape.join('x')}, got ${got}`);
-      }
-    }
-    const extra = [...state.keys()].find((key) => !own.has(key));
-    if (extra !== undefined) throw new Error(`adam: expected no key ${extra} among its state`);
-    scope(() =>
-      noGrad(() => {
-        for (const [key, value] of own) if (key !== 'step') value.copy_(state.get(key)!);
-      }),
-    );
-    this.steps = state.get('step')!.item();
+    const moments = new Map(this.named());
+    const extra = [...state.keys()].find((key) => key !== 'step' && !moments.has(key));
+    if (extra !== undefined) throw new Error(`adam: expected no key ${extra} in its state`);
+    const steps = state.get('step');
+    if (steps === undefined) throw new Error('adam: expected step in its state, got no such key');
+    copyAll('adam', moments, state);
+    this.steps = steps.item();
   }
 
   /** Releases the moments. */

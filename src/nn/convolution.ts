@@ -1,5 +1,6 @@
 import { conv2d, conv3d } from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { castLike } from './cast.ts';
 import { kaimingUniform, type Init } from './init.ts';
 import { Module } from './module.ts';
 import type { Path } from './path.ts';
@@ -21,12 +22,14 @@ export class Conv2d extends Module<[Tensor], Tensor> {
   readonly bias: Tensor | null;
   private readonly stride: Pair;
   private readonly padding: Pair;
+  private readonly at: string;
 
   constructor(
     path: Path, inChannels: number, outChannels: number, kernel: number | Pair,
     options: ConvolutionOptions<Pair> = {},
   ) {
     super();
+    this.at = path.fullName;
     const [height, width] = pair(kernel);
     const { bias = true, init = kaimingUniform(inChannels * height * width) } = options;
     this.stride = pair(options.stride ?? 1);
@@ -36,8 +39,9 @@ export class Conv2d extends Module<[Tensor], Tensor> {
   }
 
   forward(x: Tensor): Tensor {
-    const bias = this.bias && this.bias.to(x.dtype);
-    return conv2d(x, this.weight.to(x.dtype), bias, this.stride, this.padding);
+    expectChannels('conv2d', x, this.weight, this.at);
+    const bias = this.bias && castLike(this.bias, x);
+    return conv2d(x, castLike(this.weight, x), bias, this.stride, this.padding);
   }
 }
 
@@ -47,12 +51,14 @@ export class Conv3d extends Module<[Tensor], Tensor> {
   readonly bias: Tensor | null;
   private readonly stride: Triple;
   private readonly padding: Triple;
+  private readonly at: string;
 
   constructor(
     path: Path, inChannels: number, outChannels: number, kernel: number | Triple,
     options: ConvolutionOptions<Triple> = {},
   ) {
     super();
+    this.at = path.fullName;
     const [frames, height, width] = triple(kernel);
     const { bias = true, init = kaimingUniform(inChannels * frames * height * width) } = options;
     this.stride = triple(options.stride ?? 1);
@@ -62,9 +68,18 @@ export class Conv3d extends Module<[Tensor], Tensor> {
   }
 
   forward(x: Tensor): Tensor {
-    const bias = this.bias && this.bias.to(x.dtype);
-    return conv3d(x, this.weight.to(x.dtype), bias, this.stride, this.padding);
+    expectChannels('conv3d', x, this.weight, this.at);
+    const bias = this.bias && castLike(this.bias, x);
+    return conv3d(x, castLike(this.weight, x), bias, this.stride, this.padding);
   }
+}
+
+function expectChannels(operator: string, x: Tensor, weight: Tensor, at: string): void {
+  if (x.shape.length === weight.shape.length && x.shape[1] === weight.shape[1]) return;
+  throw new Error(
+    `${operator}: expected ${weight.shape[1]} input channels, got ${x.shape[1]} ` +
+      `(input ${x.shape.join('x')}, weight ${weight.shape.join('x')}) at ${at}`,
+  );
 }
 
 function pair(size: number | Pair): Pair {

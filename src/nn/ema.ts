@@ -1,6 +1,7 @@
 import { keep, noGrad, scope } from '../tensor/memory.ts';
 import { foreachAdd_, foreachMul_ } from '../tensor/ops.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
+import { copyAll } from './transfer.ts';
 
 export interface EmaOptions {
   /** Of the shadow weights, once warm. */
@@ -77,18 +78,7 @@ export class Ema {
 
   /** Continues from what `state()` gave; without `updates` the average counts as warm. */
   load(state: ReadonlyMap<string, Tensor>): void {
-    for (const [key, shadow] of this.shadow) {
-      const source = state.get(key);
-      if (source === undefined || source.shape.join() !== shadow.shape.join()) {
-        const got = source === undefined ? 'no such key' : `shape ${source.shape.join('x')}`;
-        throw new Error(`ema: expected ${key} of shape ${shadow.shape.join('x')}, got ${got}`);
-      }
-    }
-    scope(() =>
-      noGrad(() => {
-        for (const [key, shadow] of this.shadow) shadow.copy_(state.get(key)!);
-      }),
-    );
+    copyAll('ema', this.shadow, state);
     this.updates = state.get('updates')?.item() ?? Number.MAX_SAFE_INTEGER;
   }
 

@@ -1,5 +1,6 @@
 import { batchNorm, groupNorm, layerNorm } from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { castLike } from './cast.ts';
 import { ones, zeros } from './init.ts';
 import { Module } from './module.ts';
 import type { Path } from './path.ts';
@@ -26,7 +27,7 @@ export class GroupNorm extends Module<[Tensor], Tensor> {
   }
 
   forward(x: Tensor): Tensor {
-    return groupNorm(x, this.groups, this.weight.to(x.dtype), this.bias.to(x.dtype), this.eps);
+    return groupNorm(x, this.groups, castLike(this.weight, x), castLike(this.bias, x), this.eps);
   }
 }
 
@@ -44,7 +45,7 @@ export class LayerNorm extends Module<[Tensor], Tensor> {
   }
 
   forward(x: Tensor): Tensor {
-    return layerNorm(x, this.weight.shape, this.weight.to(x.dtype), this.bias.to(x.dtype), this.eps);
+    return layerNorm(x, this.weight.shape, castLike(this.weight, x), castLike(this.bias, x), this.eps);
   }
 }
 

@@ -1,8 +1,10 @@
-import { full } from '../tensor/ops.ts';
+import { full } from '../tensor/creation.ts';
 import type { DType } from '../tensor/dtype.ts';
 import { keep, noGrad, scope } from '../tensor/memory.ts';
+import { shapeText } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Init } from './init.ts';
+import { copyAll, sameShape } from './transfer.ts';
 
 export interface PathOptions {
   readonly device?: string;
@@ -107,34 +109,28 @@ export class Path {
     const where = this.fullName === '' ? '' : ` below ${this.fullName}`;
     for (const [key, target] of state) {
       const source = tensors.get(key);
-      if (source === undefined || sameShape(source.shape, target.shape)) continue;
+      if (source === undefined || sameShape(source, target)) continue;
       throw new Error(
-        `load${where}: ${key} expected shape ${show(target.shape)}, got ${show(source.shape)}`,
+        `load${where}: ${key} expected shape ${shapeText(target.shape)}, got ${shapeText(source.shape)}`,
       );
     }
     const missing = [...state.keys()].filter((key) => !tensors.has(key));
     const unexpected = [...tensors.keys()].filter((key) => !state.has(key));
     if (strict && missing.length > 0) {
-      const wants = show(state.get(missing[0])!.shape);
+      const wants = shapeText(state.get(missing[0])!.shape);
       throw new Error(
         `load${where}: expected ${missing[0]} of shape ${wants}, got no such key${others(missing)}`,
       );
     }
     if (strict && unexpected.length > 0) {
-      const has = show(tensors.get(unexpected[0])!.shape);
+      const has = shapeText(tensors.get(unexpected[0])!.shape);
       throw new Error(
         `load${where}: got ${unexpected[0]} of shape ${has}, ` +
           `expected no such key${others(unexpected)}`,
       );
     }
-    scope(() =>
-      noGrad(() => {
-        for (const [key, target] of state) {
-          const source = tensors.get(key);
-          if (source !== undefined) target.copy_(source);
-        }
-      }),
-    );
+    const given = [...state].filter(([key]) => tensors.has(key));
+    copyAll('load', new Map(given), tensors);
     return { missing, unexpected };
   }
 
@@ -162,10 +158,9 @@ export class Path {
       scope(() =>
         noGrad(() => {
           const value = make();
-          if (!sameShape(value.shape, shape)) {
-            throw new Error(
-              `path: expected an initial value of shape ${show(shape)}, got ${show(value.shape)}`,
-            );
+          if (value.shape.join() !== shape.join()) {
+            const [wants, got] = [shapeText(shape), shapeText(value.shape)];
+            throw new Error(`path: expected an initial value of shape ${wants}, got ${got}`);
           }
           return value.to(this.registry.dtype).to(this.registry.device).detach();
         }),
@@ -192,14 +187,6 @@ export function rootPath(options: PathOptions = {}): Path {
 
 function join(prefix: string, name: string): string {
   return prefix === '' ? name : `${prefix}.${name}`;
-}
-
-function sameShape(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((size, axis) => size === b[axis]);
-}
-
-function show(shape: readonly number[]): string {
-  return shape.length === 0 ? 'scalar' : shape.join('x');
 }
 
 function others(keys: readonly string[]): string {

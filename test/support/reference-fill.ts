@@ -62,7 +62,7 @@ export interface Summary {
  */
 export function deviation(actual: Tensor, golden: Summary): number {
   if (actual.shape.join() !== golden.shape.join()) return Infinity;
-  const numbers = actual.detach().to('float32').contiguous().toFloat32();
+  const numbers = actual.toFloat32();
   const largest = Math.max(...golden.values.map(Math.abs), golden.magnitude / numbers.length, 1e-12);
   const worst = Math.max(
     ...golden.at.map((index, i) => Math.abs(numbers[index] - golden.values[i]) / largest),

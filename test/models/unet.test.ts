@@ -1,0 +1,221 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { rootPath, type Path } from '../../src/nn/path.ts';
+import { cat } from '../../src/tensor/ops.ts';
+import { scope } from '../../src/tensor/memory.ts';
+import { tensor, type Tensor } from '../../src/tensor/tensor.ts';
+import { UNet, type UNetConfig } from '../../src/models/unet.ts';
+import { expectNoLeaks } from '../support/leaks.ts';
+import { data, deviation, fill, type Summary } from '../support/reference-fill.ts';
+
+interface Run {
+  readonly output: Summary;
+  readonly inputGradient: Summary;
+  readonly gradients: Record<string, Summary>;
+}
+interface Golden {
+  readonly small: { keys: Record<string, number[]>; even: Run; odd: Run };
+  readonly deep: { keys: Record<string, number[]>; odd: Run };
+  readonly own: { keys: Record<string, number[]>; clips: Run };
+  readonly shared: { clips: Run };
+}
+
+const golden = JSON.parse(
+  readFileSync(new URL('../golden/unet.json', import.meta.url), 'utf8'),
+) as Golden;
+
+expectNoLeaks();
+
+const SMALL: UNetConfig = {
+  sample_size: 8,
+  block_out_channels: [8, 16],
+  layers_per_block: 1,
+  down_block_types: ['CrossAttnDownBlock2D', 'DownBlock2D'],
+  up_block_types: ['UpBlock2D', 'CrossAttnUpBlock2D'],
+  attention_head_dim: 2,
+  cross_attention_dim: 6,
+  norm_num_groups: 4,
+  localChannels: 0,
+  imageQuery: 'none',
+};
+const DEEP: UNetConfig = {
+  ...SMALL,
+  block_out_channels: [8, 12, 16],
+  layers_per_block: 2,
+  attention_head_dim: [2, 3, 4],
+  down_block_types: ['CrossAttnDownBlock2D', 'CrossAttnDownBlock2D', 'DownBlock2D'],
+  up_block_types: ['UpBlock2D', 'CrossAttnUpBlock2D', 'CrossAttnUpBlock2D'],
+  use_linear_projection: true,
+  norm_eps: 1e-6,
+  in_channels: 3,
+  out_channels: 2,
+};
+const HEARTBEAT: UNetConfig = { ...SMALL, localChannels: 8, imageQuery: 'own', temporal: true };
+
+/** Builds a network of reference numbers, runs `use`, and releases it. */
+function withUNet(config: UNetConfig, use: (net: UNet, path: Path) => void): void {
+  const path = rootPath();
+  try {
+    scope(() => {
+      const net = new UNet(path, config);
+      fill(path.state());
+      use(net, path);
+    });
+  } finally {
+    path.dispose();
+  }
+}
+
+function shapes(path: Path): Record<string, number[]> {
+  return Object.fromEntries([...path.state()].map(([key, value]) => [key, [...value.shape]]));
+}
+
+function steps(): Tensor {
+  return tensor([7, 801], [2], { dtype: 'int64' });
+}
+
+/** Output, gradient of the input and of the watched parameters against a golden run. */
+function check(path: Path, z: Tensor, y: Tensor, run: Run): void {
+  assert.ok(deviation(y, run.output) < 1e-4, `output off by ${deviation(y, run.output)}`);
+  y.mul(data('loss', ...y.shape)).sum().backward();
+  const offZ = deviation(z.grad!, run.inputGradient);
+  assert.ok(offZ < 1e-4, `gradient of z off by ${offZ}`);
+  for (const [key, summary] of Object.entries(run.gradients)) {
+    const off = deviation(path.parameters().get(key)!.grad!, summary);
+    assert.ok(off < 1e-4, `gradient of ${key} off by ${off}`);
+  }
+}
+
+test('keys and shapes are those of diffusers’ state_dict', () => {
+  withUNet(SMALL, (_, path) => assert.deepEqual(shapes(path), golden.small.keys));
+  withUNet(DEEP, (_, path) => assert.deepEqual(shapes(path), golden.deep.keys));
+  withUNet(HEARTBEAT, (_, path) => assert.deepEqual(shapes(path), golden.own.keys));
+});
+
+for (const [name, config, size, run] of [
+  ['an even size', SMALL, [2, 4, 8, 8], golden.small.even],
+  ['an odd size', SMALL, [2, 4, 5, 7], golden.small.odd],
+  ['three levels, linear projections, heads by level, an odd size', DEEP, [2, 3, 11, 6], golden.deep.odd],
+] as const) {
+  test(`Stable Diffusion's U-Net, output and gradients as diffusers': ${name}`, () => {
+    withUNet(config, (net, path) => {
+      const z = data('z', ...size).requiresGrad_(true);
+      const y = net.call(z, steps(), { text: data('text', 2, 5, 6), image: null });
+      check(path, z, y, run);
+    });
+  });
+}
+
+test('local features, image branch and temporal attention on two clips of three frames', () => {
+  withUNet(HEARTBEAT, (net, path) => {
+    const z = data('z', 6, 4, 8, 8).requiresGrad_(true);
+    const local = data('local', 6, 8, 8, 8).requiresGrad_(true);
+    const context = { text: data('text', 2, 5, 6), image: data('image', 2, 4, 6) };
+    const y = net.call(z, steps(), context, local);
+    const run = golden.own.clips;
+    assert.ok(deviation(y, run.output) < 1e-4, `output off by ${deviation(y, run.output)}`);
+    y.mul(data('loss', ...y.shape)).sum().backward();
+    assert.ok(deviation(cat([z.grad!, local.grad!], 1), run.inputGradient) < 1e-4);
+    for (const [key, summary] of Object.entries(run.gradients)) {
+      const off = deviation(path.parameters().get(key)!.grad!, summary);
+      assert.ok(off < 1e-4, `gradient of ${key} off by ${off}`);
+    }
+  });
+});
+
+test('a shared query for both modalities', () => {
+  withUNet({ ...HEARTBEAT, imageQuery: 'shared', temporal: false }, (net, path) => {
+    const keys = [...path.state().keys()];
+    assert.ok(keys.some((key) => key.endsWith('to_k_image.weight')));
+    assert.ok(!keys.some((key) => key.endsWith('to_q_image.weight')));
+    const z = data('z', 6, 4, 8, 8).narrow(0, 0, 2);
+    const local = data('local', 6, 8, 8, 8).narrow(0, 0, 2);
+    const context = { text: data('text', 2, 5, 6), image: data('image', 2, 4, 6) };
+    const y = net.call(z, steps(), context, local);
+    assert.ok(deviation(y, golden.shared.clips.output) < 1e-4);
+    y.mul(data('loss', ...y.shape)).sum().backward();
+    for (const [key, summary] of Object.entries(golden.shared.clips.gradients)) {
+      assert.ok(deviation(path.parameters().get(key)!.grad!, summary) < 1e-4, key);
+    }
+  });
+});
+
+test('the gradient agrees with finite differences in float64', () => {
+  const path = rootPath({ dtype: 'float64' });
+  scope(() => {
+    const net = new UNet(path, HEARTBEAT);
+    fill(path.state());
+    const inputs = [data('z', 4, 4, 4, 4), steps()] as const;
+    const context = { text: data('text', 2, 5, 6).to('float64'), image: data('image', 2, 4, 6).to('float64') };
+    const loss = () =>
+      net.call(inputs[0].to('float64'), inputs[1], context, data('local', 4, 8, 4, 4)).square().sum();
+    loss().backward();
+    for (const key of [
+      'conv_in.weight',
+      'mid_block.attentions.0.transformer_blocks.0.attn2.to_q_image.weight',
+      'down_blocks.0.temporal_attentions.0.to_k.weight',
+      'down_blocks.0.attentions.0.transformer_blocks.0.ff.net.0.proj.weight',
+      'up_blocks.1.resnets.1.norm1.bias',
+      'time_embedding.linear_2.weight',
+    ]) {
+      const value = path.parameters().get(key)!;
+      const direction = data(`direction of ${key}`, ...value.shape).to('float64');
+      const expected = value.grad!.mul(direction).sum().item();
+      const along = (by: number) =>
+        scope(() => {
+          const before = value.detach().clone();
+          value.detach().add_(direction.mul(by));
+          const found = loss().item();
+          value.detach().copy_(before);
+          return found;
+        });
+      const h = 1e-5;
+      const measured = (along(h) - along(-h)) / (2 * h);
+      const off = Math.abs(measured - expected) / Math.max(Math.abs(expected), 1e-3);
+      assert.ok(off < 1e-5, `${key}: gradient ${expected}, finite difference ${measured}`);
+    }
+  });
+  path.dispose();
+});
+
+test('bfloat16 stays close to float32, and its gradients are float32', () => {
+  withUNet(HEARTBEAT, (net, path) => {
+    const context = {
+      text: data('text', 2, 5, 6).to('bfloat16'),
+      image: data('image', 2, 4, 6).to('bfloat16'),
+    };
+    const y = net.call(data('z', 6, 4, 8, 8).to('bfloat16'), steps(), context, data('local', 6, 8, 8, 8));
+    assert.equal(y.dtype, 'bfloat16');
+    const off = deviation(y, golden.own.clips.output);
+    assert.ok(off < 0.05, `output off by ${off}`);
+    y.mul(data('loss', ...y.shape).to('bfloat16')).sum().backward();
+    const grad = path.parameters().get('conv_in.weight')!.grad!;
+    assert.equal(grad.dtype, 'float32');
+    assert.ok(deviation(grad, golden.own.clips.gradients['conv_in.weight']) < 0.1);
+  });
+});
+
+test('wrong inputs are named', () => {
+  withUNet(HEARTBEAT, (net) => {
+    const context = { text: data('text', 2, 5, 6), image: null };
+    assert.throws(
+      () => net.call(data('z', 5, 4, 8, 8), steps(), context),
+      /unet: expected z_t of \(2 clips \* frames\)x4xHxW, got 5x4x8x8/,
+    );
+    assert.throws(
+      () => net.call(data('z', 4, 4, 8, 8), steps(), { ...context, text: data('text', 3, 5, 6) }),
+      /unet: expected context of 2 clips, got 3x5x6/,
+    );
+    assert.throws(
+      () => net.call(data('z', 4, 4, 8, 8), steps(), context, data('local', 4, 8, 4, 4)),
+      /unet: expected local features 4x8x8x8, got 4x8x4x4/,
+    );
+  });
+  scope(() => {
+    const path = rootPath();
+    assert.throws(() => new UNet(path, { ...SMALL, block_out_channels: [8] }), /expected 1 down_block_types/);
+    assert.throws(() => new UNet(path, { ...SMALL, blocks: 3 } as UNetConfig), /blocks/);
+    path.dispose();
+  });
+});

@@ -9,7 +9,7 @@ import {
 import { rootPath } from '../../src/nn/path.ts';
 import { tensor } from '../../src/tensor/tensor.ts';
 import { noGrad, scope } from '../../src/tensor/memory.ts';
-import { endsWithoutLeaks } from '../support/leaks.ts';
+import { expectNoLeaks } from '../support/leaks.ts';
 import { data, deviation, fill, type Summary } from '../support/reference-fill.ts';
 
 const { segmenter: golden } = JSON.parse(
@@ -20,7 +20,7 @@ const { segmenter: golden } = JSON.parse(
   };
 };
 
-endsWithoutLeaks();
+expectNoLeaks();
 
 test('the segmenter and its loss are the reference, forward and backward', () => {
   const path = rootPath();

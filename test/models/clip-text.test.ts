@@ -5,7 +5,7 @@ import { ClipText, clipTextConfig } from '../../src/models/clip-text.ts';
 import { rootPath } from '../../src/nn/path.ts';
 import { noGrad, scope } from '../../src/tensor/memory.ts';
 import { tensor, type Tensor } from '../../src/tensor/tensor.ts';
-import { endsWithoutLeaks } from '../support/leaks.ts';
+import { expectNoLeaks } from '../support/leaks.ts';
 import { data, deviation, fill, type Summary } from '../support/reference-fill.ts';
 
 interface Golden {
@@ -19,7 +19,7 @@ const golden = JSON.parse(
   readFileSync(new URL('../golden/clip-text.json', import.meta.url), 'utf8'),
 ) as Record<'quickGelu' | 'gelu', Golden>;
 
-endsWithoutLeaks();
+expectNoLeaks();
 
 function tokens(ids: number[][]): Tensor {
   return tensor(BigInt64Array.from(ids.flat(), BigInt), [ids.length, ids[0].length]);

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { rootPath } from '../../src/nn/path.ts';
 import { Discriminator, discriminatorConfig } from '../../src/models/discriminator.ts';
 import { noGrad, scope } from '../../src/tensor/memory.ts';
-import { endsWithoutLeaks } from '../support/leaks.ts';
+import { expectNoLeaks } from '../support/leaks.ts';
 import { data, deviation, fill, type Summary } from '../support/reference-fill.ts';
 
 interface Golden {
@@ -19,7 +19,7 @@ const golden = JSON.parse(
   readFileSync(new URL('../golden/discriminator.json', import.meta.url), 'utf8'),
 ) as Record<string, Golden>;
 
-endsWithoutLeaks();
+expectNoLeaks();
 
 for (const [name, expected] of Object.entries(golden)) {
   test(`the discriminator of ${name} layers is the reference, forward and backward`, () => {

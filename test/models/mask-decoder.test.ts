@@ -4,14 +4,14 @@ import { test } from 'node:test';
 import { MaskDecoder, maskDecoderConfig } from '../../src/models/mask-decoder.ts';
 import { rootPath } from '../../src/nn/path.ts';
 import { scope } from '../../src/tensor/memory.ts';
-import { endsWithoutLeaks } from '../support/leaks.ts';
+import { expectNoLeaks } from '../support/leaks.ts';
 import { data, deviation, fill, type Summary } from '../support/reference-fill.ts';
 
 const { decoder: golden } = JSON.parse(
   readFileSync(new URL('../golden/segmenter.json', import.meta.url), 'utf8'),
 ) as { decoder: { keys: Record<string, number[]>; logits: Summary } };
 
-endsWithoutLeaks();
+expectNoLeaks();
 
 test('the mask decoder is the reference, and doubles the embedding to the picture', () => {
   const path = rootPath();

@@ -6,7 +6,7 @@ import { joinWindows, partitionWindows } from '../../src/models/sam-attention.ts
 import { rootPath } from '../../src/nn/path.ts';
 import { noGrad, scope } from '../../src/tensor/memory.ts';
 import { cat } from '../../src/tensor/ops.ts';
-import { endsWithoutLeaks } from '../support/leaks.ts';
+import { expectNoLeaks } from '../support/leaks.ts';
 import { data, deviation, fill, type Summary } from '../support/reference-fill.ts';
 
 interface Golden {
@@ -20,7 +20,7 @@ const golden = JSON.parse(
   readFileSync(new URL('../golden/medsam.json', import.meta.url), 'utf8'),
 ) as Record<'padded' | 'plain' | 'wide', Golden> & { input: Summary };
 
-endsWithoutLeaks();
+expectNoLeaks();
 
 for (const name of ['padded', 'plain', 'wide'] as const) {
   test(`the image encoder (${name}) is SAM's, forward and backward`, () => {

@@ -10,7 +10,7 @@ import { posterior } from '../../src/models/vae.ts';
 import { scope } from '../../src/tensor/memory.ts';
 import { conv2d } from '../../src/tensor/ops.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
-import { endsWithoutLeaks } from '../support/leaks.ts';
+import { expectNoLeaks } from '../support/leaks.ts';
 import { data, deviation, parameter, type Summary } from '../support/reference-fill.ts';
 
 interface Total { total: number; adaptiveWeight: number; gradients: Record<string, Summary> }
@@ -19,7 +19,7 @@ const golden = JSON.parse(
 ) as Record<'reconstruction' | 'gradient' | 'spectrum' | 'kl' | 'adversarial' | 'discriminator', number>
   & Record<'power' | 'oddPower', Summary> & Record<'plain' | 'textured', Total>;
 
-endsWithoutLeaks();
+expectNoLeaks();
 
 function near(actual: number, expected: number, name: string): void {
   const error = Math.abs(actual - expected) / Math.abs(expected);

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { rootPath } from '../../src/nn/path.ts';
 import { posterior, Vae, vaeConfig, vaeReduction } from '../../src/models/vae.ts';
 import { noGrad, scope } from '../../src/tensor/memory.ts';
-import { endsWithoutLeaks } from '../support/leaks.ts';
+import { expectNoLeaks } from '../support/leaks.ts';
 import { data, deviation, fill, type Summary } from '../support/reference-fill.ts';
 
 interface Golden {
@@ -22,7 +22,7 @@ const golden = JSON.parse(
   readFileSync(new URL('../golden/vae.json', import.meta.url), 'utf8'),
 ) as { small: Golden; deep: Golden };
 
-endsWithoutLeaks();
+expectNoLeaks();
 
 function shapes(tensors: ReadonlyMap<string, { shape: readonly number[] }>): object {
   return Object.fromEntries([...tensors].map(([key, value]) => [key, value.shape]));

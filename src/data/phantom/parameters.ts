@@ -67,6 +67,7 @@ export interface Imaging {
   readonly myocardium: number;                      // dB
   readonly surroundings: number;                    // dB
   readonly specular: number;                        // dB a facing interface adds
+  readonly valve: number;                           // dB, closed leaflets facing the beam
   readonly anisotropy: number;                      // dB a wall along the beam loses
   readonly lumpiness: number;                       // dB, standard deviation of tissue texture
   readonly pulse: number;                           // axial FWHM of the amplitude response, mm
@@ -177,8 +178,8 @@ function drawView(draw: RandomStream, view: View, shape: Shape, target: number,
     atriumHalfWidth: shape.atriumWidth * n(1, 0.05, 0.88, 1.12),
     tent: n(3.5, 1, 1.5, 6), coaptation: n(four ? 0.6 : 0.45, 0.05, 0.35, 0.7),
     rightWidth: four ? n(27, 4, 17, 38) : 0, rightAtriumLength: shape.atriumLength * n(0.92, 0.08, 0.7, 1.1),
-    papillary: draw.uniform() < 0.6
-      ? [{ z: n(0.55, 0.08, 0.4, 0.7), side: 1, size: n(5, 1, 3, 7) }] : [],
+    papillary: draw.uniform() < 0.5
+      ? [{ z: n(0.55, 0.08, 0.4, 0.7), side: 1, size: n(3.8, 0.7, 2.5, 5.5) }] : [],
   };
   const motion: Motion = {
     descent: 0.0027 * target * length * n(1, 0.12, 0.7, 1.3), radial: 0,
@@ -208,13 +209,14 @@ function drawImaging(draw: RandomStream, quality: ImageQuality): Imaging {
       loss: n(3 + rank, 1.5, 1, 8) });
   }
   return {
-    gain: n(-24, 4, -33, -13), dynamicRange: n(66, 5, 54, 78), gamma: n(1, 0.08, 0.85, 1.2),
-    noise: n(-30 + 3 * rank, 3, -40, -18), clutter: n(-12 + 2 * rank, 3, -20, -3),
-    haze: n(-25 + 2 * rank, 2.5, -32, -17), blood: n(-33 + rank, 3, -40, -24),
-    myocardium: n(-9 - 1.5 * rank, 2, -15, -4), surroundings: n(-20, 3, -28, -12),
-    specular: n(10, 2, 5, 15), anisotropy: n(5, 1.5, 1, 9), lumpiness: n(5.5, 0.9, 3.5, 8),
+    gain: n(-20, 4, -29, -10), dynamicRange: n(66, 5, 54, 78), gamma: n(1, 0.08, 0.85, 1.2),
+    noise: n(-34 + 3 * rank, 3.5, -45, -22), clutter: n(-15 + 2 * rank, 3, -23, -6),
+    haze: n(-32 + 2 * rank, 2.5, -39, -23), blood: n(-37 + rank, 3, -44, -28),
+    myocardium: n(-12 - 1.5 * rank, 2.5, -19, -6), surroundings: n(-24, 3, -32, -15),
+    specular: n(10.5, 2, 5, 16), valve: n(-7, 3, -14, 0),
+    anisotropy: n(5, 1.5, 1, 9), lumpiness: n(6.3, 1, 4, 9),
     pulse: n(1.15, 0.12, 0.9, 1.5), beam: n(0.0285, 0.003, 0.022, 0.037), wavelength: n(0.75, 0.05, 0.6, 0.9),
-    depthGain: [0, 1, 2, 3, 4, 5].map(() => n(0, 1.8, -4, 4)), shadows,
+    depthGain: [0, 1, 2, 3, 4, 5].map(() => n(0, 2.4, -5, 5)), shadows,
     persistence: n(0.12, 0.04, 0, 0.25),
   };
 }

@@ -91,7 +91,7 @@ function gainMap(beams: number, ranges: number, firstAngle: number, depth: numbe
   imaging: Imaging, key: readonly (string | number)[]): Float32Array {
   const stream = randomStream(...key, 'gain');
   const waves = [1, 2, 3, 5, 8].map((rate) => ({ rate, phase: 7 * stream.uniform(),
-    size: (1.6 * stream.normal()) / Math.sqrt(rate) }));
+    size: (2.3 * stream.normal()) / Math.sqrt(rate) }));
   const gain = new Float32Array(beams * ranges);
   const { depthGain } = imaging;
   for (let b = 0; b < beams; b++) {

@@ -4,9 +4,10 @@ import { backward, bend, forward, lerp, swirl, type Heart, type Pose } from './m
 import { splat, type BeamPlanes, type Probe } from './probe.ts';
 import { knots, heights, lowest, step } from './sections.ts';
 import { blood, TissueMap, type Echo } from './tissue.ts';
+import { SmoothNoise } from './texture.ts';
 import { leafletPoints, type LeafletCurve } from './valve.ts';
 
-const density = 1.15;                 // scatterers per cell of the beam grid
+const density = 0.95;                 // scatterers per cell of the beam grid
 const lifetime = 9;                   // frames a blood cell stays in the plane
 
 /** Scatterers of solid tissue with their place in the section tables, and of blood. */
@@ -83,19 +84,23 @@ export function createScatterers(heart: Heart, rest: Pose, probe: Probe,
     along: along.slice(0, solids), amplitude: amplitude.slice(0, solids),
     bloodY: bloodY.slice(0, bloods), bloodZ: bloodZ.slice(0, bloods),
     bloodAmplitude: bloodAmplitude.slice(0, bloods), bloodPhase: bloodPhase.slice(0, bloods),
-    leaflet: leafletScatterers(key, probe.imaging.myocardium),
+    leaflet: leafletScatterers(key, probe.imaging.valve),
   };
 }
 
 const perLeaflet = 260;
 
-function leafletScatterers(key: readonly (string | number)[], myocardium: number): Float32Array {
+function leafletScatterers(key: readonly (string | number)[], level: number): Float32Array {
   const stream = randomStream(...key, 'leaflets');
+  const texture = new SmoothNoise(randomStream(...key, 'leaflet texture'));
   const out = new Float32Array(4 * perLeaflet * 3);
   for (let n = 0; n < out.length; n += 3) {
+    const leaflet = Math.floor(n / (3 * perLeaflet));
     out[n] = stream.uniform();
-    out[n + 1] = 0.6 * stream.normal();
-    out[n + 2] = stream.normal() * 10 ** ((myocardium + 5) / 20);
+    out[n + 1] = 0.5 * stream.normal();
+    // Thick at the tip, with stretches that show little.
+    const along = 4 * texture.at(5 * out[n] + 0.5, 3 * leaflet + 0.5) + 2 * out[n] * out[n];
+    out[n + 2] = stream.normal() * 10 ** ((level + along) / 20);
   }
   return out;
 }

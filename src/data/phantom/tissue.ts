@@ -94,7 +94,7 @@ export class TissueMap {
   private muscle(spot: Spot): number {
     const { y, z } = spot;
     return this.imaging.lumpiness
-      * (0.75 * this.fine.at(y / 3.2 + 31, z / 4.5) + 0.7 * this.coarse.at(y / 9, z / 13 + 7));
+      * (0.8 * this.fine.at(y / 3.2 + 31, z / 4.5) + 1.05 * this.coarse.at(y / 10, z / 16 + 7));
   }
 
   private cavity(spot: Spot, out: Echo): void {
@@ -115,11 +115,11 @@ export class TissueMap {
     for (const muscle of anatomy.papillary) {
       if (muscle.side !== spot.side) continue;
       const py = distance - (inner - 1.2 * muscle.size);
-      const pz = (z - muscle.z * anatomy.length) / 2.2;
+      const pz = (z - muscle.z * anatomy.length) / 3;
       const inside = 1 - (py * py + pz * pz) / (muscle.size * muscle.size);
       if (inside > 0 && this.fine.at(y / 2.5, z / 4 + 40) > -0.5 - inside) {
         out.kind = solid;
-        out.level = imaging.myocardium - 6 + 4 * inside + texture;
+        out.level = imaging.myocardium - 9 + 5 * inside + texture;
       }
     }
   }
@@ -141,7 +141,7 @@ export class TissueMap {
     if (septum) out.level += 6 * Math.exp(-(((across - 0.5) / 0.35) ** 2));
     const skin = Math.exp(-(((distance - inner) / 1.5) ** 2));
     out.level += imaging.specular * (0.2 + 0.6 * face * face) * skin;
-    out.level += 9 * Math.exp(-(((z - anatomy.length) / 5) ** 2));
+    out.level += 7 * Math.exp(-(((z - anatomy.length) / 5) ** 2));
     if (!septum || z < 10) {
       const shell = Math.exp(-(((outer - distance) / 1.8) ** 2));
       out.level += imaging.specular * (0.4 + 0.6 * this.facing(spot, 2) ** 2) * shell;
@@ -179,7 +179,7 @@ export class TissueMap {
     const streak = 0.8 * this.bands.at(angle * 7 + 20, spot.range / 4.5)
       + 0.7 * this.coarse.at(angle * 5 + 9, spot.range / 17 + 30);
     const deep = Math.min(1, Math.max(0, (spot.range - 55) / 65));
-    return imaging.surroundings + 8 * deep + 1.1 * imaging.lumpiness * streak;
+    return imaging.surroundings + 9 * deep + 1.2 * imaging.lumpiness * streak;
   }
 
   private outside(spot: Spot, out: Echo): void {

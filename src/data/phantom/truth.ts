@@ -22,6 +22,12 @@ export function labelAt(heart: Heart, y: number, z: number): number {
 
 /** Pixels between the nodes at which the motion is evaluated; between them it is interpolated. */
 const nodeStep = 3;
+/** Bilinear weights by place between nodes: 00, 01, 10, 11. */
+const weights = Float32Array.from({ length: 4 * nodeStep * nodeStep }, (_, k) => {
+  const v = Math.floor(k / 4 / nodeStep) / nodeStep;
+  const u = (Math.floor(k / 4) % nodeStep) / nodeStep;
+  return (k & 2 ? v : 1 - v) * (k & 1 ? u : 1 - u);
+});
 
 /** Material coordinates and displacement at nodes; one is made per recording and reused. */
 export interface NodeGrid {
@@ -32,20 +38,29 @@ export interface NodeGrid {
   readonly z: Float32Array;
   readonly dx: Float32Array;
   readonly dy: Float32Array;
+  readonly label: Uint8Array;
+  readonly corner: Int32Array;           // of every pixel inside the sector, its upper left node
+  readonly part: Uint8Array;             // and its place between nodes: nodeStep * row + column
 }
 
 export function createNodes(probe: Probe): NodeGrid {
   const columns = Math.ceil(probe.width / nodeStep) + 2;
   const rows = Math.ceil(probe.height / nodeStep) + 2;
   const near = new Uint8Array(columns * rows);
-  for (const index of probe.pixels) {
-    const o = Math.floor(Math.floor(index / probe.width) / nodeStep) * columns
-      + Math.floor((index % probe.width) / nodeStep);
+  const corner = new Int32Array(probe.pixels.length);
+  const part = new Uint8Array(probe.pixels.length);
+  for (let n = 0; n < probe.pixels.length; n++) {
+    const row = Math.floor(probe.pixels[n]! / probe.width);
+    const column = probe.pixels[n]! - row * probe.width;
+    const o = Math.floor(row / nodeStep) * columns + Math.floor(column / nodeStep);
+    corner[n] = o;
+    part[n] = nodeStep * (row % nodeStep) + (column % nodeStep);
     near[o] = near[o + 1] = near[o + columns] = near[o + columns + 1] = 1;
   }
   const make = (): Float32Array => new Float32Array(columns * rows);
   return { columns, rows, used: Int32Array.from(near.keys()).filter((o) => near[o] === 1),
-    y: make(), z: make(), dx: make(), dy: make() };
+    y: make(), z: make(), dx: make(), dy: make(), label: new Uint8Array(columns * rows),
+    corner, part };
 }
 
 /**
@@ -55,25 +70,23 @@ export function createNodes(probe: Probe): NodeGrid {
 export function fillTruth(heart: Heart, probe: Probe, nodes: NodeGrid, now: Pose, next: Pose,
   labels: Uint8Array, dx: Int16Array, dy: Int16Array, flowScale: number): void {
   fillNodes(heart, probe, nodes, now, next);
-  const { pixels, width } = probe;
-  const { columns } = nodes;
+  const { pixels } = probe;
+  const { columns, corner, part, label } = nodes;
   for (let n = 0; n < pixels.length; n++) {
     const index = pixels[n]!;
-    const row = Math.floor(index / width);
-    const column = index - row * width;
-    const i = Math.floor(column / nodeStep);
-    const j = Math.floor(row / nodeStep);
-    const u = (column - i * nodeStep) / nodeStep;
-    const v = (row - j * nodeStep) / nodeStep;
-    const o = j * columns + i;
-    const w00 = (1 - u) * (1 - v);
-    const w01 = u * (1 - v);
-    const w10 = (1 - u) * v;
-    const w11 = u * v;
+    const o = corner[n]!;
     const p = o + columns;
-    labels[index] = labelAt(heart,
-      w00 * nodes.y[o]! + w01 * nodes.y[o + 1]! + w10 * nodes.y[p]! + w11 * nodes.y[p + 1]!,
-      w00 * nodes.z[o]! + w01 * nodes.z[o + 1]! + w10 * nodes.z[p]! + w11 * nodes.z[p + 1]!);
+    const w = 4 * part[n]!;
+    const w00 = weights[w]!;
+    const w01 = weights[w + 1]!;
+    const w10 = weights[w + 2]!;
+    const w11 = weights[w + 3]!;
+    // No structure is thinner than the nodes are apart, so equal corners settle the label.
+    const first = label[o]!;
+    labels[index] = first === label[o + 1] && first === label[p] && first === label[p + 1] ? first
+      : labelAt(heart,
+        w00 * nodes.y[o]! + w01 * nodes.y[o + 1]! + w10 * nodes.y[p]! + w11 * nodes.y[p + 1]!,
+        w00 * nodes.z[o]! + w01 * nodes.z[o + 1]! + w10 * nodes.z[p]! + w11 * nodes.z[p + 1]!);
     dx[index] = Math.round(flowScale * (w00 * nodes.dx[o]! + w01 * nodes.dx[o + 1]!
       + w10 * nodes.dx[p]! + w11 * nodes.dx[p + 1]!));
     dy[index] = Math.round(flowScale * (w00 * nodes.dy[o]! + w01 * nodes.dy[o + 1]!
@@ -93,7 +106,8 @@ function fillNodes(heart: Heart, probe: Probe, nodes: NodeGrid, now: Pose, next:
     backward(heart, now, x, y, material);
     nodes.y[o] = material.y;
     nodes.z[o] = material.z;
-    if (labelAt(heart, material.y, material.z) === 1) swirl(heart, material, turn);
+    nodes.label[o] = labelAt(heart, material.y, material.z);
+    if (nodes.label[o] === 1) swirl(heart, material, turn);
     forward(heart, next, material.y, material.z, there);
     nodes.dx[o] = (there.x - x) / pixel;
     nodes.dy[o] = (there.y - y) / pixel;

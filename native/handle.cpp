@@ -7,9 +7,9 @@ namespace {
 
 constexpr uint32_t kTensor = 0x54454e53, kGenerator = 0x47454e52;
 
-// V8 sees a handle as this many bytes: enough that it collects dropped handles in time. Real sizes would make it
-// collect at every step.
-constexpr int64_t kToken = 64 * 1024;
+// V8 sees a handle as this many bytes: enough that it collects dropped handles in time. Ten times more made it collect
+// at every few hundred; real sizes, at every step.
+constexpr int64_t kToken = 4 * 1024;
 
 struct Handle {
   uint32_t kind;

@@ -172,6 +172,7 @@ export const addcdivInto =
   operator<Void<[a: Tensor, b: Tensor, value?: number]>>('addcdiv_(self, tensor1, tensor2, value)');
 
 export const bmm = operator<(a: Tensor, b: Tensor) => Tensor>('bmm(self, mat2)');
+/** beta self + alpha a b. In 1.13, beta 0 does not silence NaN in memory: `bmm` instead. */
 export const baddbmm = operator<(self: Tensor, a: Tensor, b: Tensor, beta?: number, alpha?: number) => Tensor>(
   'baddbmm(self, batch1, batch2, beta, alpha)');
 export const cat = operator<(tensors: readonly Tensor[], dim: number) => Tensor>('cat(tensors, dim)');

@@ -1,5 +1,5 @@
-import { baddbmm, bmm, cat, maskedFill, triu } from './aten.ts';
-import { ones, zeros } from './creation.ts';
+import { bmm, cat, maskedFill, triu } from './aten.ts';
+import { ones } from './creation.ts';
 import { hasOperator } from './device.ts';
 import { native } from './native.ts';
 import { operator } from './operator.ts';
@@ -52,14 +52,14 @@ export function plainAttention(
   const m = k.shape[2];
   const { mask, causal = false, scale = 1 / Math.sqrt(d) } = options;
   const step = rows ?? Math.max(16, Math.floor(scoresAtOnce / Math.max(1, batch * heads * m)));
-  const [queries, keys, values] = [q, k, v].map((x) => x.reshape([batch * heads, x.shape[2], x.shape[3]]));
+  // Scaled once, before the scores: they are the large part.
+  const [queries, keys, values] = [q.mul(scale), k, v].map((x) => x.reshape([batch * heads, x.shape[2], x.shape[3]]));
   const keysT = keys.transpose(1, 2); // bh d m
-  const nothing = zeros([1, 1, 1], q);
   const blocks: Tensor[] = [];
   for (let start = 0; start === 0 || start < n; start += step) {
     const length = Math.min(step, n - start);
     const block = length === n ? queries : queries.narrow(1, start, length);
-    let scores = baddbmm(nothing, block, keysT, 0, scale); // bh length m
+    let scores = bmm(block, keysT); // bh length m
     if (mask) {
       const perQuery = mask.rank >= 2 && mask.shape[mask.rank - 2] === n && n > 1;
       const part = perQuery ? mask.narrow(-2, start, length) : mask;

@@ -31,7 +31,9 @@ compiler_present() {
 reference_blas() {
   command -v dpkg-query >/dev/null 2>&1 || return 1
   dpkg-query -W -f='${Status}\n' libtorch-dev 2>/dev/null | grep -q 'ok installed' || return 1
-  ! dpkg-query -W -f='${Status}\n' 'libopenblas0*' 'libmkl-rt' 'libblis4*' 2>/dev/null | grep -q 'ok installed'
+  # dpkg-query fails when one of the patterns matches nothing, whatever the others do.
+  ! { dpkg-query -W -f='${Status}\n' 'libopenblas0*' 'libmkl-rt' 'libblis4*' 2>/dev/null || true; } |
+    grep -q 'ok installed'
 }
 
 # install PACKAGE...: by apt where it may; otherwise one sentence says what to do.

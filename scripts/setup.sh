@@ -34,7 +34,7 @@ last_line() {
 
 # Runs at most one set-up of this folder at a time; a second one waits and then finds everything done.
 lock() {
-  mkdir -p build 2>/dev/null && : >>"$log" 2>/dev/null ||
+  { mkdir -p build && : >>"$log"; } 2>/dev/null ||
     fail "cannot write to $PWD/build; make this folder writable, or run ./heartbeat once as its owner."
   if command -v flock >/dev/null 2>&1; then
     exec 9>build/setup.lock
@@ -78,7 +78,8 @@ setup_packages() {
   if ! packages_match; then
     command -v npm >/dev/null 2>&1 ||
       fail 'npm is needed to install the packages and is not on the PATH; install Node.js 20 or newer with npm and run this again.'
-    step 'npm packages' npm ci --include=dev --no-audit --no-fund --no-update-notifier ||
+    step 'npm packages' npm ci --include=dev --no-audit --no-fund --no-update-notifier \
+      --prefer-offline --fetch-retries=1 --fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=5000 ||
       fail "\"npm ci\" failed ($(last_line)); check the network and $PWD/$log, then run this again."
   fi
   cp package-lock.json node_modules/.heartbeat-lock.json

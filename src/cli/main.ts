@@ -31,8 +31,8 @@ const verbs: readonly Verb[] = [
   },
 ];
 
-const introduction = `Controllable echocardiography video synthesis: a latent diffusion model that obeys
-a mask, a sketch, a mitral-valve stroke, a flow field, an image and a sentence.`;
+const introduction = 'Controllable echocardiography video synthesis: a latent diffusion model that obeys a mask,\n'
+  + 'a sketch, a mitral-valve stroke, a flow field, an image and a sentence.';
 
 const examples = `
 Examples:

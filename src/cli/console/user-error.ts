@@ -37,7 +37,8 @@ const systemErrors: Record<string, string> = {
 };
 
 function systemSentence(error: NodeJS.ErrnoException): string | null {
-  const reason = error.code === undefined ? undefined : systemErrors[error.code];
+  const code = error.code === 'EEXIST' && error.syscall === 'mkdir' ? 'ENOTDIR' : error.code;
+  const reason = code === undefined ? undefined : systemErrors[code];
   if (reason === undefined) return null;
   const path = error.path ?? (error as { dest?: string }).dest;
   return path === undefined ? `${reason} (${error.syscall ?? error.code})` : `${path}: ${reason}`;
@@ -46,7 +47,7 @@ function systemSentence(error: NodeJS.ErrnoException): string | null {
 /** Thrown by the language or by an assertion, hence by a mistake of ours and not by the user's. */
 function isDefect(error: Error): boolean {
   return [TypeError, ReferenceError, RangeError, EvalError].some((kind) => error instanceof kind)
-    || (error as { code?: string }).code === 'ERR_ASSERTION';
+    || ['ERR_ASSERTION', 'ERR_MODULE_NOT_FOUND'].includes((error as { code?: string }).code ?? '');
 }
 
 /** The error as one line, with what to do next where the message itself does not say. */

@@ -1,0 +1,43 @@
+import { join } from 'node:path';
+import type { Split } from '../data/camus-folder.ts';
+import { listClips } from '../data/clips.ts';
+import { HeartBeat } from '../heartbeat/heartbeat.ts';
+import { loadComponent, readModelIndex, weightsFile } from '../heartbeat/model-folder.ts';
+import { sha256 } from './checkpoint.ts';
+import type { TrainingConfig } from './config.ts';
+import { prepareClips, prepareLatents, type PrepareOptions } from './prepare.ts';
+import type { PreparedClip } from './prepared-clip.ts';
+import { modelOf } from './runs.ts';
+
+export interface ClipStoreOptions extends Pick<PrepareOptions, 'onProgress' | 'onSkip' | 'stopRequested'> {
+  readonly config: TrainingConfig;
+  /** Root of a data set in the CAMUS layout. */
+  readonly data: string;
+  readonly cache: string;
+  /** Takes a sentence for everything that is left out. */
+  readonly report?: (line: string) => void;
+}
+
+/** The prepared clips of one split of a data set. */
+export function loadSplit(split: Split, options: ClipStoreOptions): PreparedClip[] {
+  const { config, data } = options;
+  const { resolution, frames } = config.model;
+  const sources = listClips(data, { split, views: config.views, frames, report: options.report });
+  return prepareClips(sources, { ...options, resolution, frames });
+}
+
+/** Latents and image embeddings by the finished VAE and image encoder of a run. */
+export function addLatents(clips: readonly PreparedClip[], run: string, options: ClipStoreOptions): void {
+  const vae = modelOf(run, 'vae');
+  const imageEncoder = modelOf(run, 'image-encoder');
+  const { model: shape } = options.config;
+  const model = new HeartBeat({ ...shape, vae: readModelIndex(vae).config.vae });
+  try {
+    const weights = { vae: join(vae, weightsFile('vae')), imageEncoder: join(imageEncoder, weightsFile('image_encoder')) };
+    loadComponent(model, 'vae', weights.vae);
+    loadComponent(model, 'image_encoder', weights.imageEncoder);
+    prepareLatents(clips, model, { vae: sha256(weights.vae), imageEncoder: sha256(weights.imageEncoder) }, options);
+  } finally {
+    model.dispose();
+  }
+}

@@ -1,0 +1,157 @@
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { defaultPrompt } from '../conditions/text.ts';
+import { extractSketch } from '../conditions/sketch.ts';
+import { drawSkeleton, skeletonsFromMasks } from '../conditions/skeleton.ts';
+import type { ConditionName } from '../conditions/condition.ts';
+import { readClip, type Clip, type ClipSource } from '../data/clips.ts';
+import { frameAt, type Frames } from '../frames/frames.ts';
+import type { HeartBeat } from '../heartbeat/heartbeat.ts';
+import { noGrad, scope } from '../tensor/memory.ts';
+import { readSafetensors, writeSafetensors } from '../tensor/safetensors.ts';
+import { tensor, type Tensor } from '../tensor/tensor.ts';
+import { sha256 } from './checkpoint.ts';
+import { allFrames, pictures, type PreparedClip, type PreparedPlanes } from './prepared-clip.ts';
+
+/** Bumped when an extractor changes what it finds, so that old caches are not mistaken for new ones. */
+const extraction = 1;
+
+export interface PrepareOptions {
+  readonly cache: string;
+  readonly resolution: number;
+  readonly frames: number;
+  readonly onProgress?: (done: number, total: number, id: string) => void;
+  /** Sequences that cannot be used, each with its reason. */
+  readonly onSkip?: (id: string, reason: string) => void;
+  readonly stopRequested?: () => boolean;
+}
+
+/**
+ * Reads clips and extracts their conditions once; later calls read the cache. A cache file's key is the sha256 of
+ * the source files and of the preprocessing, so that a changed source or another size is another file.
+ */
+export function prepareClips(sources: readonly ClipSource[], options: PrepareOptions): PreparedClip[] {
+  const { cache, onProgress, onSkip } = options;
+  mkdirSync(cache, { recursive: true });
+  const prepared: PreparedClip[] = [];
+  for (const [index, source] of sources.entries()) {
+    if (options.stopRequested?.()) break;
+    const file = join(cache, `${source.id}-${cacheKey(source, options)}.safetensors`);
+    try {
+      if (!existsSync(file)) writePrepared(file, extractClip(readClip(source.folder, source.view, {
+        size: options.resolution, frames: options.frames,
+      })));
+      prepared.push(readPrepared(file));
+    } catch (error) {
+      if (onSkip === undefined) throw error;
+      onSkip(source.id, (error as Error).message);
+    }
+    onProgress?.(index + 1, sources.length, source.id);
+  }
+  return prepared;
+}
+
+function cacheKey(source: ClipSource, { resolution, frames }: PrepareOptions): string {
+  const hash = createHash('sha256').update(JSON.stringify({ extraction, resolution, frames }));
+  const part = source.kind === 'stills' ? '(ED|ES)' : source.kind;
+  const read = new RegExp(`^${source.id}_${part}[._]|^Info_${source.view}\\.cfg$`);
+  for (const name of readdirSync(source.folder).filter((file) => read.test(file)).sort()) {
+    hash.update(name).update(sha256(join(source.folder, name)));
+  }
+  return hash.digest('hex').slice(0, 16);
+}
+
+/** Every condition that the clip can give, at its own size. */
+export function extractClip(clip: Clip): PreparedClip {
+  const { video, masks } = clip;
+  const planes = new Map<ConditionName, PreparedPlanes>();
+  const sketches = Array.from({ length: video.frames }, (_, t) => extractSketch(frameAt(video, t)));
+  planes.set('sketch', { kind: 'unit', channels: 1, data: toUnitBytes(sketches) });
+  if (masks !== null) planes.set('mask', { kind: 'labels', channels: 1, data: masks.data });
+  const strokes = clip.leaflets ?? (masks === null ? null : skeletonsFromMasks(masks));
+  if (strokes !== null) {
+    const drawn = drawSkeleton(strokes, video.height, video.width);
+    planes.set('skeleton', { kind: 'unit', channels: 1, data: toUnitBytes([drawn]) });
+  }
+  if (clip.flow !== null) planes.set('flow', { kind: 'real', channels: 2, data: byFrame(clip.flow) });
+  return {
+    id: clip.id, patient: clip.patient, view: clip.view, prompt: defaultPrompt(clip.view),
+    frames: video.frames, size: video.width, stills: clip.kind === 'stills',
+    video: toUnitBytes([video]), planes, latents: null, embedding: null,
+  };
+}
+
+/** Fills in the latents of the VAE and the embeddings of the image encoder, from the cache where it has them. */
+export function prepareLatents(
+  clips: readonly PreparedClip[], model: HeartBeat, hashes: { vae: string; imageEncoder: string },
+  options: Pick<PrepareOptions, 'cache' | 'onProgress' | 'stopRequested'>,
+): void {
+  const key = createHash('sha256').update(hashes.vae).update(hashes.imageEncoder).digest('hex').slice(0, 16);
+  for (const [index, clip] of clips.entries()) {
+    if (options.stopRequested?.()) return;
+    const source = createHash('sha256').update(clip.video).digest('hex').slice(0, 16);
+    const file = join(options.cache, `${clip.id}-${source}-${key}.latents.safetensors`);
+    scope(() => noGrad(() => {
+      if (!existsSync(file)) writeSafetensors(file, encodeClip(clip, model), {});
+      const { tensors } = readSafetensors(file);
+      const floats = (name: string) => tensors.get(name)!.toFloat32();
+      clip.latents = { mean: floats('mean'), logvar: floats('logvar') };
+      clip.embedding = floats('embedding');
+    }));
+    options.onProgress?.(index + 1, clips.length, clip.id);
+  }
+}
+
+function encodeClip(clip: PreparedClip, model: HeartBeat): Map<string, Tensor> {
+  const shown = pictures(allFrames([clip])).to(model.components.vae.device);
+  const { mean, logvar } = model.encode(shown);
+  return new Map([['mean', mean], ['logvar', logvar], ['embedding', model.embedImage(shown)]]);
+}
+
+function writePrepared(file: string, clip: PreparedClip): void {
+  scope(() => {
+    const { video, planes, latents: _, embedding: __, ...about } = clip;
+    const tensors = new Map([['video', tensor(video, [video.length])]]);
+    const kinds: Record<string, { kind: string; channels: number }> = {};
+    for (const [name, { kind, channels, data }] of planes) {
+      tensors.set(name, tensor(data, [data.length]));
+      kinds[name] = { kind, channels };
+    }
+    writeSafetensors(file, tensors, { clip: JSON.stringify(about), planes: JSON.stringify(kinds) });
+  });
+}
+
+function readPrepared(file: string): PreparedClip {
+  return scope(() => {
+    const { tensors, metadata } = readSafetensors(file);
+    const kinds = JSON.parse(metadata.planes) as Record<ConditionName, Pick<PreparedPlanes, 'kind' | 'channels'>>;
+    const planes = new Map((Object.entries(kinds) as [ConditionName, PreparedPlanes][]).map(([name, { kind, channels }]) => {
+      const stored = tensors.get(name)!;
+      const data = kind === 'real' ? stored.toFloat32() : stored.toUint8();
+      return [name, { kind, channels, data } as PreparedPlanes];
+    }));
+    const about = JSON.parse(metadata.clip) as Omit<PreparedClip, 'video' | 'planes' | 'latents' | 'embedding'>;
+    return { ...about, video: tensors.get('video')!.toUint8(), planes, latents: null, embedding: null };
+  });
+}
+
+/** [0,1] to bytes, pictures one after the other. */
+function toUnitBytes(parts: readonly Frames[]): Uint8Array {
+  const out = new Uint8Array(parts.reduce((sum, { data }) => sum + data.length, 0));
+  let at = 0;
+  for (const { data } of parts) for (const value of data) out[at++] = Math.round(255 * Math.min(1, Math.max(0, value)));
+  return out;
+}
+
+/** [c][f][h][w] -> [f][c][h][w] */
+function byFrame({ channels, frames, height, width, data }: Frames): Float32Array {
+  const area = height * width;
+  const out = new Float32Array(data.length);
+  for (let c = 0; c < channels; c++) {
+    for (let f = 0; f < frames; f++) {
+      out.set(data.subarray((c * frames + f) * area, (c * frames + f + 1) * area), (f * channels + c) * area);
+    }
+  }
+  return out;
+}

@@ -15,8 +15,8 @@ OMP_NUM_THREADS=N sets the threads. Exit code 1 when no tensor can be computed.`
 
 export function register(command: Command): void {
   command
-    .description('Say what this machine offers: libtorch (version, where from), BLAS, threads, measured speed,\n'
-      + 'CUDA devices, free memory and disk. Warns of what makes it slow.')
+    .description('Say what this machine offers: libtorch (version, where from), BLAS, threads,\n'
+      + 'measured speed, CUDA devices, free memory and disk. Warns of what makes it slow.')
     .option('--no-speed', 'leave out the measurement of speed')
     .addHelpText('after', examples)
     .action(async ({ speed }: { speed: boolean }) => {

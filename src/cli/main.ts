@@ -14,7 +14,7 @@ import { normalizeFlags } from './console/flags.ts';
 import { installSignals } from './console/signals.ts';
 import { styleFor } from './console/style.ts';
 import { describeError, exitCodeOf, Interrupted, UserError } from './console/user-error.ts';
-import { attachVerbs, oneLine, usesTensors, type Verb } from './console/verbs.ts';
+import { attachVerbs, oneLine, refuseUnknownFlags, usesTensors, type Verb } from './console/verbs.ts';
 
 const verbs: readonly Verb[] = [
   {
@@ -59,6 +59,7 @@ async function run(given: readonly string[]): Promise<void> {
       ensureNative();
     });
   await attachVerbs(program, verbs, args);
+  refuseUnknownFlags(program, args);
   await program.parseAsync(args, { from: 'user' });
 }
 

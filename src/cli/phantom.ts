@@ -26,8 +26,8 @@ The folder holds database_nifti/ and database_split/ as CAMUS does; beside each 
 
 export function register(command: Command): void {
   command
-    .description('Write synthetic echocardiograms in the CAMUS layout, with what CAMUS lacks: true masks in every\n'
-      + 'frame, true flow, true mitral leaflets, EF and frame rate.')
+    .description('Write synthetic echocardiograms in the CAMUS layout, with what CAMUS lacks:\n'
+      + 'true masks in every frame, true flow, true mitral leaflets, EF and frame rate.')
     .option('--patients <n>', 'how many patients', integer({ min: 1, max: 9999 }), 40)
     .option('--seed <n>', 'other numbers give other patients', integer({ min: 0 }), 0)
     .addOption(new Option('--view <name>', 'which views to write').choices(['both', '2CH', '4CH']).default('both'))

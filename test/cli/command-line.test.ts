@@ -82,13 +82,17 @@ describe('mistakes', () => {
   it('an unknown flag names the nearest and exits 2', () => {
     const result = heartbeat(['phantom', '--pateints', '3']);
     assert.equal(result.code, 2);
-    assertSentence(result, /unknown option '--pateints'.*--patients/);
+    assertSentence(result, /^heartbeat: unknown flag "--pateints": did you mean "--patients"\? /);
   });
 
   it('a bad value says what was expected and exits 2', () => {
     const result = heartbeat(['phantom', '--patients', 'three', '--output', 'x']);
     assert.equal(result.code, 2);
-    assertSentence(result, /--patients.*'three'.*expected a whole number of at least 1/);
+    assertSentence(result, /--patients.*'three'.*expected a whole number from 1 to 9999/);
+  });
+
+  it('_ in a flag is as good as -', () => {
+    assertSentence(heartbeat(['phantom', '--out_put', 'x']), /unknown flag "--out-put": did you mean "--output"/);
   });
 
   it('a missing value and a missing flag exit 2', () => {
@@ -102,6 +106,12 @@ describe('mistakes', () => {
     assert.equal(result.code, 1);
     assertSentence(result, /^heartbeat: \/dev\/null.*folder was expected/);
     assert.match(heartbeat(args, { HEARTBEAT_DEBUG: '1' }).err, /\n +at .*\.ts:\d+/);
+  });
+
+  it('an output folder that holds files is refused, and keeps them', () => {
+    const result = heartbeat(['phantom', '--output', process.cwd()]);
+    assert.equal(result.code, 2);
+    assertSentence(result, /--output: expected a new or empty folder/);
   });
 
   it('plain text where colour is not wanted', () => {

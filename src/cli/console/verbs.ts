@@ -67,6 +67,25 @@ function fullName(command: Command): string {
   return command.parent === null ? `./${command.name()}` : `${fullName(command.parent)} ${command.name()}`;
 }
 
+/**
+ * Throws when a flag is unknown to the verb that `args` names. Asked before commander parses: it would complain of a
+ * missing flag first, when the missing one is the misspelt one.
+ */
+export function refuseUnknownFlags(program: Command, args: readonly string[]): void {
+  const words = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
+  if (words.includes('--help') || words.includes('-h')) return;
+  let command = program;
+  for (const word of words.filter((text) => !text.startsWith('-'))) {
+    command = command.commands.find((child) => child.name() === word) ?? command;
+  }
+  const known = ['--help', ...command.options.flatMap((option) => option.long ?? [])];
+  for (const word of words) {
+    const flag = word.split('=')[0];
+    if (!flag.startsWith('--') || known.includes(flag)) continue;
+    throw new UserError(`${unknownName('flag', flag, known)} (see ${fullName(command)} --help)`, { exitCode: 2 });
+  }
+}
+
 /** A commander complaint as one line: `unknown option '--pateints' (Did you mean --patients?)`. */
 export function oneLine(error: CommanderError): string {
   return error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ').trim();

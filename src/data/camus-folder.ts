@@ -132,11 +132,12 @@ export function readSplit(path: string, split: Split): string[] {
     .map((root) => join(root, 'database_split', `subgroup_${split}.txt`))
     .find((candidate) => existsSync(candidate));
   if (!file) {
-    throw new Error(
-      `${join(path, 'database_split', `subgroup_${split}.txt`)}: expected the split, got no such file`,
-    );
+    const expected = join(path, 'database_split', `subgroup_${split}.txt`);
+    throw new Error(`${expected}: expected the split, got no such file`);
   }
-  const names = readFileSync(file, 'utf8').split(/\s+/).filter((name) => name !== '');
+  const names = readFileSync(file, 'utf8')
+    .split(/\s+/)
+    .filter((name) => name !== '');
   if (names.length === 0) throw new Error(`${file}: expected one patient a line, got none`);
   return names;
 }
@@ -148,7 +149,8 @@ export function readInfo(folder: string, view: View): CamusInfo | null {
   const fields = new Map<string, string>();
   for (const line of readFileSync(path, 'utf8').split(/\r?\n/)) {
     const colon = line.indexOf(':');
-    if (colon > 0) fields.set(line.slice(0, colon).trim().toLowerCase(), line.slice(colon + 1).trim());
+    if (colon > 0)
+      fields.set(line.slice(0, colon).trim().toLowerCase(), line.slice(colon + 1).trim());
   }
   const text = (key: string) => fields.get(key) || null;
   const number = (...keys: string[]): number | null => {
@@ -189,4 +191,3 @@ export function recordingKind(folder: string, view: View): RecordingKind | null 
   const both = recordingFile(folder, view, 'ED') && recordingFile(folder, view, 'ES');
   return both ? 'stills' : null;
 }
-

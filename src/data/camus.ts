@@ -56,9 +56,10 @@ export function readRecording(folder: string, view: View): Recording {
   const patient = readPatient(folder);
   const kind = recordingKind(folder, view);
   if (!patient || !kind) {
+    const views = patient?.views.includes(view) ? 'one of the two stills' : 'other views';
     throw new Error(
-      `${folder}: expected a ${view} recording (half_sequence, or ED and ES), got ` +
-        `${patient ? `only ${patient.views.join(', ')} or one of the two stills` : 'no CAMUS files'}`,
+      `${folder}: expected a ${view} recording (half_sequence, or ED and ES), ` +
+        `got ${patient ? views : 'no CAMUS files'}`,
     );
   }
   const parts = kind === 'stills' ? ['ED', 'ES'] : [kind];
@@ -268,7 +269,9 @@ export function recordingMasks(
 export function recordingFlow(recording: Recording, frames: readonly number[]): Frames | null {
   const { flow, image } = recording;
   if (!flow) return null;
-  const scale = /\bmm\b/.test(flow.description) ? recording.spacing.map((size) => 1 / size) : [1, 1];
+  const scale = /\bmm\b/.test(flow.description)
+    ? recording.spacing.map((size) => 1 / size)
+    : [1, 1];
   const size = image.height * image.width;
   const stored = flow.shape[3];
   const shape = { channels: 2, frames: frames.length, height: image.height, width: image.width };

@@ -14,12 +14,7 @@ import {
 import type { Letterbox } from '../frames/resize.ts';
 import { listPatients, readInfo, recordingFile, recordingKind } from './camus-folder.ts';
 import type { ListOptions, RecordingKind, View } from './camus-folder.ts';
-import {
-  readRecording,
-  recordingFlow,
-  recordingMasks,
-  recordingVideo,
-} from './camus.ts';
+import { readRecording, recordingFlow, recordingMasks, recordingVideo } from './camus.ts';
 import type { Recording } from './camus.ts';
 import { composeFlow, confineFlow } from './displacement.ts';
 import { readNiftiShape } from './nifti.ts';
@@ -99,9 +94,8 @@ export function listClips(root: string, options: ClipListOptions = {}): ClipSour
       if (options.kinds && !options.kinds.includes(kind)) continue;
       const available = kind === 'stills' ? Infinity : countFrames(patient.folder, view, kind);
       if (available < (options.frames ?? 1)) {
-        options.report?.(
-          `${patient.folder}: ${view} has ${available} frames, fewer than ${options.frames}; left out`,
-        );
+        const counts = `${available} frames, fewer than ${options.frames}`;
+        options.report?.(`${patient.folder}: ${view} has ${counts}; left out`);
         continue;
       }
       const { id, folder } = patient;
@@ -221,7 +215,10 @@ function sampleFlow(
     // Only a whole cycle goes on after its last frame.
     if (last && recording.kind !== 'sequence') return;
     const next = sampled[last ? 0 : t + 1];
-    const steps = Array.from({ length: (next - frame + total) % total }, (_, k) => (frame + k) % total);
+    const steps = Array.from(
+      { length: (next - frame + total) % total },
+      (_, k) => (frame + k) % total,
+    );
     const flow = recordingFlow(recording, steps);
     if (!flow) return;
     const small = letterboxFrames(flow, box);

@@ -61,7 +61,9 @@ export async function exportVideo(folder: string, result: ExportedVideo): Promis
     writeGif(join(target, 'video.gif'), clamp(large), Math.min(50, frameRate), recipe);
     mkdirSync(join(target, 'frames'));
     const frames = writePngSequence(join(target, 'frames'), video, recipe);
-    names.push(...frames.map((path) => join('frames', path.slice(join(target, 'frames').length + 1))));
+    names.push(
+      ...frames.map((path) => join('frames', path.slice(join(target, 'frames').length + 1))),
+    );
     writeNifti(join(target, 'video.nii.gz'), content(result, video, greyBytes(video)));
     if (result.masks) {
       const { masks } = result;
@@ -69,7 +71,11 @@ export async function exportVideo(folder: string, result: ExportedVideo): Promis
       names.push('masks.nii.gz');
     }
     if (result.flow) {
-      const flow = content(result, result.flow, result.flow.data.map((v) => v * video.width));
+      const flow = content(
+        result,
+        result.flow,
+        result.flow.data.map((v) => v * video.width),
+      );
       const description = 'flow in pixels to the next frame';
       writeNifti(join(target, 'flow.nii.gz'), { ...flow, intent: VECTOR_INTENT, description });
       names.push('flow.nii.gz');
@@ -98,7 +104,9 @@ function content(
 }
 
 function greyBytes(video: Frames): Uint8Array {
-  return Uint8Array.from(video.data, (value) => Math.min(255, Math.max(0, Math.round(value * 255))));
+  return Uint8Array.from(video.data, (value) =>
+    Math.min(255, Math.max(0, Math.round(value * 255))),
+  );
 }
 
 // Bilinear enlargement keeps within the frame's range, which may overshoot by rounding.

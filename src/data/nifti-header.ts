@@ -31,7 +31,16 @@ export interface NiftiHeader {
 
 /** Bytes of a voxel by NIfTI type code; what is absent here is not read. */
 const VOXEL_BYTES: Readonly<Record<number, number>> = {
-  2: 1, 4: 2, 8: 4, 16: 4, 64: 8, 256: 1, 512: 2, 768: 4, 1024: 8, 1280: 8,
+  2: 1,
+  4: 2,
+  8: 4,
+  16: 4,
+  64: 8,
+  256: 1,
+  512: 2,
+  768: 4,
+  1024: 8,
+  1280: 8,
 };
 
 const LARGEST_FILE = 2 ** 31 - 2 ** 20;
@@ -55,15 +64,16 @@ export function parseHeader(bytes: Uint8Array, path: string): NiftiHeader {
   const shape = checkShape(raw.dims, path);
   const bytesPerVoxel = VOXEL_BYTES[raw.datatypeCode];
   if (bytesPerVoxel === undefined) {
+    const types = Object.keys(VOXEL_BYTES).join(', ');
     throw new Error(
-      `${path}: expected whole or real voxels (NIfTI types ${Object.keys(VOXEL_BYTES).join(', ')}),` +
-        ` got type ${raw.datatypeCode}`,
+      `${path}: expected whole or real voxels (NIfTI types ${types}), got type ${raw.datatypeCode}`,
     );
   }
   const voxelOffset = raw.vox_offset;
   if (!Number.isInteger(voxelOffset) || voxelOffset < headerSize || voxelOffset > LARGEST_FILE) {
     throw new Error(
-      `${path}: expected the voxels to start at byte ${headerSize + 4} or later, got ${voxelOffset}`,
+      `${path}: expected the voxels to start at byte ${headerSize + 4} or later, ` +
+        `got ${voxelOffset}`,
     );
   }
   const total = voxelOffset + bytesPerVoxel * shape.reduce((a, b) => a * b, 1);
@@ -80,7 +90,9 @@ export function parseHeader(bytes: Uint8Array, path: string): NiftiHeader {
     littleEndian: raw.littleEndian,
     ...scaling(raw.scl_slope, raw.scl_inter),
     spacing: [1, 2, 3].map((axis) => positive(raw.pixDims[axis]) * unit.length) as [
-      number, number, number,
+      number,
+      number,
+      number,
     ],
     frameTime: frameTime(shape, raw.pixDims[4], unit.time),
     intent: raw.intent_code,

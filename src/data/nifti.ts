@@ -27,7 +27,10 @@ export interface Nifti {
 }
 
 export interface NiftiContent {
-  /** Axis 0 first (fastest). A sequence is [x, y, t] as CAMUS has it, or [x, y, 1, t]; flow [x, y, 1, t, 2]. */
+  /**
+   * Axis 0 first (fastest). A sequence is [x, y, t] as CAMUS has it, or [x, y, 1, t]; flow is
+   * [x, y, 1, t, 2].
+   */
   readonly shape: readonly number[];
   readonly data: Uint8Array | Int16Array | Float32Array;
   /** mm along axes 0, 1 (and 2). */
@@ -87,9 +90,7 @@ export function decodeNifti(file: Uint8Array, path: string): Nifti {
     frameTime: header.frameTime,
     intent: header.intent,
     description: header.description,
-    extensions: parseExtensions(
-      bytes, header.headerSize, header.voxelOffset, header.littleEndian,
-    ),
+    extensions: parseExtensions(bytes, header.headerSize, header.voxelOffset, header.littleEndian),
   };
 }
 
@@ -132,9 +133,7 @@ function readBytes(path: string, most = 2 ** 31 - 1): Uint8Array {
 function unzipStart(file: Uint8Array, path: string): Uint8Array {
   try {
     // 4 KiB of deflate hold at most 4 MiB and always the fixed header.
-    return plainBytes(
-      gunzipSync(file.subarray(0, 4096), { finishFlush: constants.Z_SYNC_FLUSH }),
-    );
+    return plainBytes(gunzipSync(file.subarray(0, 4096), { finishFlush: constants.Z_SYNC_FLUSH }));
   } catch (error) {
     throw new Error(`${path}: expected a gzip file, got damaged data (${message(error)})`);
   }
@@ -174,16 +173,26 @@ function typedVoxels(bytes: Uint8Array, header: NiftiHeader, voxels: number): Ni
   if (!littleEndian) swapBytes(raw, bytesPerVoxel);
   const buffer = raw.buffer;
   switch (typeCode) {
-    case 2: return raw;
-    case 256: return new Int8Array(buffer);
-    case 4: return new Int16Array(buffer);
-    case 512: return new Uint16Array(buffer);
-    case 8: return new Int32Array(buffer);
-    case 768: return new Uint32Array(buffer);
-    case 16: return new Float32Array(buffer);
-    case 64: return new Float64Array(buffer);
-    case 1024: return Float64Array.from(new BigInt64Array(buffer), Number);
-    default: return Float64Array.from(new BigUint64Array(buffer), Number);
+    case 2:
+      return raw;
+    case 256:
+      return new Int8Array(buffer);
+    case 4:
+      return new Int16Array(buffer);
+    case 512:
+      return new Uint16Array(buffer);
+    case 8:
+      return new Int32Array(buffer);
+    case 768:
+      return new Uint32Array(buffer);
+    case 16:
+      return new Float32Array(buffer);
+    case 64:
+      return new Float64Array(buffer);
+    case 1024:
+      return Float64Array.from(new BigInt64Array(buffer), Number);
+    default:
+      return Float64Array.from(new BigUint64Array(buffer), Number);
   }
 }
 

@@ -49,7 +49,7 @@ export function writeAtomic(path: string, bytes: Uint8Array, disk: Disk = nodeFs
 
 /**
  * Fills a new folder through `fill(temporaryFolder)` and renames it to `folder` when all is
- * written; on failure nothing is left. `folder` must not exist, or be empty.
+ * written; on failure nothing is left, and messages name `folder`. It must not exist, or be empty.
  */
 export async function writeFolderAtomic(
   folder: string,
@@ -62,14 +62,17 @@ export async function writeFolderAtomic(
     }
   }
   const temporary = temporaryName(target);
+  let firstMade: string | undefined;
   try {
-    nodeFs.mkdirSync(temporary, { recursive: true });
+    firstMade = nodeFs.mkdirSync(temporary, { recursive: true });
     await fill(temporary);
     // POSIX renames onto an empty folder; Windows does not, so the empty one goes first.
     nodeFs.rmSync(target, { recursive: true, force: true });
     nodeFs.renameSync(temporary, target);
   } catch (error) {
-    nodeFs.rmSync(temporary, { recursive: true, force: true });
+    // Parent folders that did not exist before go as well.
+    nodeFs.rmSync(firstMade ?? temporary, { recursive: true, force: true });
+    if (error instanceof Error) error.message = error.message.replaceAll(temporary, folder);
     throw error;
   }
 }

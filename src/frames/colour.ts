@@ -28,8 +28,12 @@ export function toBytes(picture: Picture, what: string): Frames<Uint8Array> {
   return bytes;
 }
 
-/** Interleaved [height][width][count] bytes of one frame; grey is repeated, a 4th channel is 255. */
-export function interleave(picture: Frames<Uint8Array>, frame: number, count: 1 | 3 | 4): Uint8Array {
+/** Interleaved [height][width][count] bytes of a frame; grey is repeated, a 4th channel is 255. */
+export function interleave(
+  picture: Frames<Uint8Array>,
+  frame: number,
+  count: 1 | 3 | 4,
+): Uint8Array {
   const size = picture.height * picture.width;
   const pixels = new Uint8Array(size * count).fill(255);
   for (let c = 0; c < Math.min(count, 3); c++) {

@@ -3,7 +3,10 @@
  * Images are grey in [0,1]; masks hold labels; flow holds (dx, dy).
  */
 
-/** Row-major [channels][frames][height][width]. Images are grey in [0,1]; masks hold labels; flow holds (dx, dy). */
+/**
+ * Row-major [channels][frames][height][width]. Images are grey in [0,1]; masks hold labels; flow
+ * holds (dx, dy).
+ */
 export interface Frames<T extends Float32Array | Uint8Array = Float32Array> {
   readonly channels: number;
   readonly frames: number;

@@ -17,7 +17,8 @@ export function encodeGif(picture: Picture, frameRate: number, recipe?: Recipe):
   const greys = Array.from({ length: 256 }, (_, level) => [level, level, level]);
   for (let t = 0; t < bytes.frames; t++) {
     // GIF counts hundredths of a second; rounding the end times keeps the whole length right.
-    const delay = 10 * (Math.round((100 * (t + 1)) / frameRate) - Math.round((100 * t) / frameRate));
+    const delay =
+      10 * (Math.round((100 * (t + 1)) / frameRate) - Math.round((100 * t) / frameRate));
     if (bytes.channels === 1) {
       const palette = t === 0 ? greys : undefined;
       encoder.writeFrame(plane(bytes, 0, t), bytes.width, bytes.height, { palette, delay });

@@ -13,7 +13,11 @@ declare module 'gifenc' {
   }
   interface Gifenc {
     GIFEncoder(): Encoder;
-    quantize(rgba: Uint8Array, colours: number, options?: { format?: 'rgb565' | 'rgb444' }): Palette;
+    quantize(
+      rgba: Uint8Array,
+      colours: number,
+      options?: { format?: 'rgb565' | 'rgb444' },
+    ): Palette;
     applyPalette(rgba: Uint8Array, palette: Palette, format?: 'rgb565' | 'rgb444'): Uint8Array;
   }
   const gifenc: Gifenc;

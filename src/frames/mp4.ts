@@ -28,7 +28,9 @@ export async function encodeMp4(
   options: Mp4Options = {},
 ): Promise<Uint8Array> {
   if (!(frameRate > 0 && frameRate <= 240)) {
-    throw new Error(`MP4: expected a frame rate above 0 and up to 240 per second, got ${frameRate}`);
+    throw new Error(
+      `MP4: expected a frame rate above 0 and up to 240 per second, got ${frameRate}`,
+    );
   }
   const bytes = evenSides(toBytes(picture, 'MP4'));
   const encoder = await createEncoder();
@@ -55,7 +57,7 @@ export async function encodeMp4(
 /** Sets the creation times to zero (unknown), so that the same frames give the same bytes. */
 function clearTimes(file: Uint8Array, start: number, end: number): void {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
-  for (let at = start; at + 8 <= end; ) {
+  for (let at = start; at + 8 <= end;) {
     const size = view.getUint32(at);
     if (size < 8 || at + size > end) return;
     const type = String.fromCharCode(...file.subarray(at + 4, at + 8));

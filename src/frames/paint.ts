@@ -1,11 +1,11 @@
-/** Conditions as people see them: masks in colour, flow as a colour wheel, curves on the picture. */
+/** Conditions as people see them: masks in colour, flow as a colour wheel, curves as strokes. */
 import { byteFrames, floatFrames, plane } from './frames.ts';
 import type { Frames, Labels, Polyline } from './frames.ts';
 import type { Colour } from './text.ts';
 import { toBytes } from './colour.ts';
 import type { Picture } from './colour.ts';
 
-/** Colours of the labels 1 LV cavity, 2 myocardium, 3 left atrium (and right ventricle), told apart by all eyes. */
+/** Colours of the labels: 1 LV cavity red, 2 myocardium green, 3 left atrium blue. */
 export const LABEL_COLOURS: readonly Colour[] = [
   [0, 0, 0],
   [230, 75, 60],
@@ -32,11 +32,7 @@ export function paintLabels(labels: Labels): Frames<Uint8Array> {
  * Labels laid over a video: regions tinted by `opacity`, borders drawn full. Labels of one frame
  * are repeated over the video.
  */
-export function overlayLabels(
-  video: Picture,
-  labels: Labels,
-  opacity = 0.3,
-): Frames<Uint8Array> {
+export function overlayLabels(video: Picture, labels: Labels, opacity = 0.3): Frames<Uint8Array> {
   const rgb = toRgb(video, 'overlay');
   const result = { ...rgb, data: rgb.data.slice() };
   const { height, width } = video;
@@ -136,8 +132,14 @@ export function strokePolylines(
     const to = plane(result, 0, t);
     for (const curve of curves) {
       for (let k = 0; k + 1 < curve.length; k++) {
-        strokeSegment(to, height, width, [curve[k].x, curve[k].y], [curve[k + 1].x, curve[k + 1].y],
-          thickness / 2);
+        strokeSegment(
+          to,
+          height,
+          width,
+          [curve[k].x, curve[k].y],
+          [curve[k + 1].x, curve[k + 1].y],
+          thickness / 2,
+        );
       }
     }
   });

@@ -56,7 +56,9 @@ function decodePng(path: string): DecodedPng {
     file = readFileSync(path);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
-    throw new Error(`${path}: expected a PNG file, got ${code === 'ENOENT' ? 'no such file' : code}`);
+    throw new Error(
+      `${path}: expected a PNG file, got ${code === 'ENOENT' ? 'no such file' : code}`,
+    );
   }
   const signature = [0x89, 0x50, 0x4e, 0x47].every((byte, index) => file[index] === byte);
   if (!signature || file.length < 33) {
@@ -85,7 +87,8 @@ function spread(png: DecodedPng, path: string) {
     const samples = new Uint8Array(indices.length * stride);
     indices.forEach((index, at) => {
       const colour = png.palette?.[index];
-      if (!colour) throw new Error(`${path}: expected palette colours, got number ${index} of none`);
+      if (!colour)
+        throw new Error(`${path}: expected palette colours, got number ${index} of none`);
       samples.set(colour, at * stride);
     });
     return { samples, maximum: 255, stride };
@@ -116,7 +119,13 @@ export function encodePng(picture: Picture, frame = 0, recipe?: Recipe): Uint8Ar
   const bytes = toBytes(picture, 'PNG');
   const channels = bytes.channels as 1 | 3;
   const { width, height } = bytes;
-  const file = encode({ width, height, channels, depth: 8, data: interleave(bytes, frame, channels) });
+  const file = encode({
+    width,
+    height,
+    channels,
+    depth: 8,
+    data: interleave(bytes, frame, channels),
+  });
   return recipe ? embedRecipe(file, recipe) : file;
 }
 

@@ -50,8 +50,7 @@ export function renderSheet(sheet: Sheet): Frames<Uint8Array> {
   const top = MARGIN + heads * LINE_HEIGHT + (heads > 0 ? 8 : 0);
   const numbered = longest > 1 ? LINE_HEIGHT : 0;
   const heights = sheet.rows.map((row) => (row.picture ? cell : 2 * LINE_HEIGHT));
-  const height =
-    top + numbered + heights.reduce((sum, size) => sum + size + GAP, 0) - GAP + MARGIN;
+  const height = top + numbered + heights.reduce((sum, size) => sum + size + GAP, 0) - GAP + MARGIN;
   const page = byteFrames({ channels: 3, frames: 1, height, width });
   for (let c = 0; c < 3; c++) plane(page, c, 0).fill(PAPER[c]);
   let y = MARGIN;

@@ -30,7 +30,10 @@ export function writePart(folder: string, name: string, change: Partial<NiftiCon
 
 /** ED and ES stills, grey 10 and 60, with masks. */
 export function writeStills(folder: string, patient: string, view: string): void {
-  for (const [part, frame] of [['ED', 0], ['ES', 5]] as const) {
+  for (const [part, frame] of [
+    ['ED', 0],
+    ['ES', 5],
+  ] as const) {
     writePart(folder, `${patient}_${view}_${part}`, { data: frameBytes([frame]) });
     writePart(folder, `${patient}_${view}_${part}_gt`, { data: maskBytes([frame]) });
   }

@@ -17,29 +17,55 @@ const video = floatFrames(
   { channels: 1, frames: 4, height: 32, width: 32 },
   Float32Array.from({ length: 4096 }, (_, i) => (i % 256) / 255),
 );
-const masks = labelFrames(4, 32, 32, Uint8Array.from({ length: 4096 }, (_, i) => i % 4));
-const flow = floatFrames({ channels: 2, frames: 4, height: 32, width: 32 }, new Float32Array(8192).fill(1 / 64));
+const masks = labelFrames(
+  4,
+  32,
+  32,
+  Uint8Array.from({ length: 4096 }, (_, i) => i % 4),
+);
+const flow = floatFrames(
+  { channels: 2, frames: 4, height: 32, width: 32 },
+  new Float32Array(8192).fill(1 / 64),
+);
 const recipe = { seed: 3, conditions: ['mask', 'text'] };
 const result: ExportedVideo = {
-  video, masks, flow, recipe, frameRate: 20, spacing: [1.5, 1.25], sheet: { rows: [{ label: 'generated', picture: video }] },
+  video,
+  masks,
+  flow,
+  recipe,
+  frameRate: 20,
+  spacing: [1.5, 1.25],
+  sheet: { rows: [{ label: 'generated', picture: video }] },
 };
 
 test('everything of a video is written, recipe inside each', async () => {
   const target = join(folder, 'sample');
   const paths = await exportVideo(target, result);
   assert.deepEqual(readdirSync(target).sort(), [
-    'flow.nii.gz', 'frames', 'masks.nii.gz', 'recipe.json', 'sheet.png', 'video.gif', 'video.mp4', 'video.nii.gz',
+    'flow.nii.gz',
+    'frames',
+    'masks.nii.gz',
+    'recipe.json',
+    'sheet.png',
+    'video.gif',
+    'video.mp4',
+    'video.nii.gz',
   ]);
   assert.equal(paths.length, 11);
   for (const path of paths) {
     assert.ok(existsSync(path), path);
-    const found = path.endsWith('.json') ? JSON.parse(readFileSync(path, 'utf8')) : readRecipe(path);
+    const found = path.endsWith('.json')
+      ? JSON.parse(readFileSync(path, 'utf8'))
+      : readRecipe(path);
     assert.deepEqual(found, recipe, path);
   }
   assert.deepEqual(readPngSequence(join(target, 'frames')).data, video.data);
   const volume = readNifti(join(target, 'video.nii.gz'));
   assert.deepEqual(volume.shape, [32, 32, 1, 4]);
-  assert.deepEqual([...volume.data], [...video.data].map((v) => Math.round(v * 255)));
+  assert.deepEqual(
+    [...volume.data],
+    [...video.data].map((v) => Math.round(v * 255)),
+  );
   assert.deepEqual([volume.spacing[0], volume.spacing[1]], [1.5, 1.25]);
   assert.ok(Math.abs((volume.frameTime ?? 0) - 0.05) < 1e-8);
   assert.deepEqual(readNifti(join(target, 'masks.nii.gz')).data, masks.data);
@@ -47,13 +73,22 @@ test('everything of a video is written, recipe inside each', async () => {
 });
 
 test('a second video does not go into a folder that holds one', async () => {
-  await assert.rejects(exportVideo(join(folder, 'sample'), result), /expected a new or empty folder/);
+  await assert.rejects(
+    exportVideo(join(folder, 'sample'), result),
+    /expected a new or empty folder/,
+  );
 });
 
 test('a failure anywhere leaves no folder', async () => {
   const bad: [Partial<ExportedVideo>, RegExp][] = [
-    [{ video: { ...video, data: video.data.with(5, NaN) } }, /video to write: expected pixels in .*, got NaN at frame 0, x 5, y 0/],
-    [{ masks: { ...masks, data: masks.data.with(5, 9) } }, /masks to write: expected labels 0, 1, 2, 3, got 9/],
+    [
+      { video: { ...video, data: video.data.with(5, NaN) } },
+      /video to write: expected pixels in .*, got NaN at frame 0, x 5, y 0/,
+    ],
+    [
+      { masks: { ...masks, data: masks.data.with(5, 9) } },
+      /masks to write: expected labels 0, 1, 2, 3, got 9/,
+    ],
     [{ frameRate: 0 }, /expected a frame rate above 0 per second, got 0/],
     // The sheet is drawn last, after the other files are on disk.
     [{ sheet: { rows: [] } }, /sheet: expected at least one row, got none/],

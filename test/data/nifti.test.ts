@@ -57,7 +57,10 @@ test('what is written is read back', () => {
     assert.deepEqual(read.data, data);
     assert.deepEqual(read.shape, [3, 2, 1, 4]);
     assert.deepEqual(readNiftiShape(path), [3, 2, 1, 4]);
-    assert.deepEqual(read.spacing.map((v) => Math.round(v * 1e6) / 1e6), [0.3, 0.5, 1]);
+    assert.deepEqual(
+      read.spacing.map((v) => Math.round(v * 1e6) / 1e6),
+      [0.3, 0.5, 1],
+    );
     assert.ok(Math.abs((read.frameTime ?? 0) - 0.02) < 1e-9);
     assert.equal(read.description, 'a test');
   }
@@ -66,10 +69,19 @@ test('what is written is read back', () => {
 test('flow is a vector of five axes and may be stored in steps', () => {
   const path = join(folder, 'flow.nii');
   const data = Int16Array.from({ length: 3 * 2 * 4 * 2 }, (_, i) => i - 20);
-  writeNifti(path, { ...small, shape: [3, 2, 1, 4, 2], data, slope: 1 / 64, intent: VECTOR_INTENT });
+  writeNifti(path, {
+    ...small,
+    shape: [3, 2, 1, 4, 2],
+    data,
+    slope: 1 / 64,
+    intent: VECTOR_INTENT,
+  });
   const read = readNifti(path);
   assert.equal(read.intent, 1007);
-  assert.deepEqual([...read.data], [...data].map((v) => v / 64));
+  assert.deepEqual(
+    [...read.data],
+    [...data].map((v) => v / 64),
+  );
 });
 
 test('equal content gives equal bytes, without time or system in them', () => {
@@ -96,24 +108,54 @@ function changed(bytes: Uint8Array, change: (view: DataView) => void): Uint8Arra
 }
 
 test('what is wrong with a file is one sentence', () => {
-  const whole = encodeNifti({ ...small, data: Float32Array.from({ length: 24 }, (_, i) => i) }, 'x.nii');
+  const whole = encodeNifti(
+    { ...small, data: Float32Array.from({ length: 24 }, (_, i) => i) },
+    'x.nii',
+  );
   const zipped = gzipSync(whole);
   assert.equal(
     refusal(whole.subarray(0, 400)),
     'x.nii: expected 448 bytes for 3 x 2 x 1 x 4 voxels of 4 bytes, got 400: the file is truncated',
   );
-  assert.match(refusal(zipped.subarray(0, zipped.length - 12)), /expected 448 bytes .* the file is truncated/);
+  assert.match(
+    refusal(zipped.subarray(0, zipped.length - 12)),
+    /expected 448 bytes .* the file is truncated/,
+  );
   assert.match(refusal(gzipSync(whole.subarray(0, 400))), /got 400: the file is truncated/);
-  assert.match(refusal(gzipSync(Buffer.concat([whole, Buffer.alloc(5000)]))), /expected 448 bytes after unzipping, got more/);
+  assert.match(
+    refusal(gzipSync(Buffer.concat([whole, Buffer.alloc(5000)]))),
+    /expected 448 bytes after unzipping, got more/,
+  );
   assert.match(refusal(whole.subarray(0, 100)), /expected a header of 348 bytes, got 100/);
   assert.match(refusal(new Uint8Array(0)), /got an empty file/);
-  assert.match(refusal(Buffer.from('not a NIfTI file at all')), /magic n\+1 or n\+2\), got one that begins with 6e 6f 74 20/);
-  assert.match(refusal(changed(whole, (v) => v.setUint8(344, 0x78))), /expected a NIfTI file .*begins with 5c 01 00 00/);
-  assert.match(refusal(changed(whole, (v) => v.setInt16(42, -3, true))), /positive sizes, got 4 axes with sizes -3 x 2/);
-  assert.match(refusal(changed(whole, (v) => v.setInt16(40, 9, true))), /expected 1 to 7 axes .*got 9 axes/);
-  assert.match(refusal(changed(whole, (v) => v.setInt16(42, 32000, true))), /expected 1024352 bytes .*got 448/);
-  assert.match(refusal(changed(whole, (v) => v.setInt16(70, 32, true))), /expected whole or real voxels .*got type 32/);
-  assert.match(refusal(changed(whole, (v) => v.setFloat32(108, 12, true))), /expected the voxels to start at byte 352 or later, got 12/);
+  assert.match(
+    refusal(Buffer.from('not a NIfTI file at all')),
+    /magic n\+1 or n\+2\), got one that begins with 6e 6f 74 20/,
+  );
+  assert.match(
+    refusal(changed(whole, (v) => v.setUint8(344, 0x78))),
+    /expected a NIfTI file .*begins with 5c 01 00 00/,
+  );
+  assert.match(
+    refusal(changed(whole, (v) => v.setInt16(42, -3, true))),
+    /positive sizes, got 4 axes with sizes -3 x 2/,
+  );
+  assert.match(
+    refusal(changed(whole, (v) => v.setInt16(40, 9, true))),
+    /expected 1 to 7 axes .*got 9 axes/,
+  );
+  assert.match(
+    refusal(changed(whole, (v) => v.setInt16(42, 32000, true))),
+    /expected 1024352 bytes .*got 448/,
+  );
+  assert.match(
+    refusal(changed(whole, (v) => v.setInt16(70, 32, true))),
+    /expected whole or real voxels .*got type 32/,
+  );
+  assert.match(
+    refusal(changed(whole, (v) => v.setFloat32(108, 12, true))),
+    /expected the voxels to start at byte 352 or later, got 12/,
+  );
   assert.equal(
     refusal(changed(whole, (v) => v.setFloat32(352 + 4 * 10, NaN, true))),
     'x.nii: expected finite voxels, got NaN at voxel (1, 1, 0, 1)',
@@ -121,8 +163,14 @@ test('what is wrong with a file is one sentence', () => {
   const claim = changed(whole, (v) => [42, 44, 46].forEach((at) => v.setInt16(at, 900, true)));
   assert.match(refusal(claim), /expected at most \d+ bytes, got sizes for 11664000352/);
   const bomb = changed(whole, (v) => [42, 44].forEach((at) => v.setInt16(at, 9000, true)));
-  assert.match(refusal(gzipSync(bomb)), /expected 1296000352 bytes .*got a gzip file of \d+ bytes, which cannot hold them/);
-  assert.throws(() => readNifti(join(folder, 'none.nii')), /none\.nii: expected a NIfTI file, got no such file/);
+  assert.match(
+    refusal(gzipSync(bomb)),
+    /expected 1296000352 bytes .*got a gzip file of \d+ bytes, which cannot hold them/,
+  );
+  assert.throws(
+    () => readNifti(join(folder, 'none.nii')),
+    /none\.nii: expected a NIfTI file, got no such file/,
+  );
   assert.throws(() => readNifti(folder), /expected a file below 2 GiB, got .* no plain file/);
 });
 
@@ -133,8 +181,14 @@ test('what cannot be written is refused and leaves nothing', () => {
     assert.throws(() => writeNifti(path, { ...small, data, ...content }), said);
   refuse({ shape: [3, 2] }, /expected 1 to 7 sizes of 1..32767 for 24 voxels, got 3 x 2/);
   refuse({ spacing: [0, 1] }, /expected positive spacings in mm, got 0, 1/);
-  refuse({ data: data.with(7, Infinity) }, /expected finite voxels, got Infinity at voxel \(1, 0, 0, 1\)/);
-  assert.deepEqual(readdirSync(folder).filter((name) => name.includes('never')), []);
+  refuse(
+    { data: data.with(7, Infinity) },
+    /expected finite voxels, got Infinity at voxel \(1, 0, 0, 1\)/,
+  );
+  assert.deepEqual(
+    readdirSync(folder).filter((name) => name.includes('never')),
+    [],
+  );
 });
 
 test('a few hundred damaged files are each read or refused in one sentence', () => {
@@ -144,7 +198,9 @@ test('a few hundred damaged files are each read or refused in one sentence', () 
   const seeds = [
     encodeNifti({ ...small, data, extensions }, 'a.nii'),
     encodeNifti({ ...small, data, extensions }, 'a.nii.gz'),
-    ...golden.filter(({ name }) => /nifti-2|scaled/.test(name)).map(({ bytes }) => gunzipSync(Buffer.from(bytes, 'base64'))),
+    ...golden
+      .filter(({ name }) => /nifti-2|scaled/.test(name))
+      .map(({ bytes }) => gunzipSync(Buffer.from(bytes, 'base64'))),
   ];
   const memory = process.memoryUsage.rss();
   let refused = 0;
@@ -161,12 +217,19 @@ test('a few hundred damaged files are each read or refused in one sentence', () 
     writeFileSync(path, zipped ? gzipSync(cut) : cut);
     try {
       const { shape, data: voxels } = readNifti(path);
-      assert.equal(voxels.length, shape.reduce((a, b) => a * b, 1));
+      assert.equal(
+        voxels.length,
+        shape.reduce((a, b) => a * b, 1),
+      );
       assert.ok(voxels.length < 1e6);
     } catch (error) {
       refused += 1;
       const { message } = error as Error;
-      assert.match(message, /^.*damaged\.nii: expected [^\n]*, got [^\n]*$/, `round ${round}: ${message}`);
+      assert.match(
+        message,
+        /^.*damaged\.nii: expected [^\n]*, got [^\n]*$/,
+        `round ${round}: ${message}`,
+      );
     }
   }
   assert.ok(refused > 200 && refused < 800, `${refused} refused`);

@@ -25,7 +25,11 @@ test('short writes are continued', () => {
   const slow = ((descriptor: number, bytes: Uint8Array, at: number, count: number, to: number) =>
     fs.writeSync(descriptor, bytes, at, Math.min(count, 3), to)) as typeof fs.writeSync;
   const path = join(folder, 'slow.bin');
-  writeAtomic(path, Uint8Array.from({ length: 10 }, (_, i) => i), { ...fs, writeSync: slow });
+  writeAtomic(
+    path,
+    Uint8Array.from({ length: 10 }, (_, i) => i),
+    { ...fs, writeSync: slow },
+  );
   assert.deepEqual([...fs.readFileSync(path)], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
   fs.rmSync(path);
 });
@@ -65,16 +69,27 @@ test('a folder appears whole or not at all', async () => {
     /no space/,
   );
   assert.deepEqual(fs.readdirSync(folder), ['a.bin']);
+  const deep = join(folder, 'new', 'deeper', 'out');
+  const noRoom = { ...fs, writeSync: full as typeof fs.writeSync };
+  await assert.rejects(
+    writeFolderAtomic(deep, (there) => writeAtomic(join(there, 'one'), Uint8Array.of(1), noRoom)),
+    (error: Error) => error.message.startsWith(`${join(deep, 'one')}: expected to write 1 bytes`),
+  );
+  assert.deepEqual(fs.readdirSync(folder), ['a.bin']);
   fs.mkdirSync(target);
   await writeFolderAtomic(target, (there) => writeAtomic(join(there, 'one'), Uint8Array.of(1)));
   assert.deepEqual(fs.readdirSync(target), ['one']);
-  await assert.rejects(writeFolderAtomic(target, () => {}), /expected a new or empty folder, got one that holds/);
+  await assert.rejects(
+    writeFolderAtomic(target, () => {}),
+    /expected a new or empty folder, got one that holds/,
+  );
   assert.deepEqual(fs.readdirSync(target), ['one']);
 });
 
 /** A real full disk where the machine offers one: /dev/full refuses every byte. */
 test('a device without space is reported', { skip: !fs.existsSync('/dev/full') }, () => {
-  const onFull = ((_: string, __: string, mode: number) => fs.openSync('/dev/full', 'w', mode)) as typeof fs.openSync;
+  const onFull = ((_: string, __: string, mode: number) =>
+    fs.openSync('/dev/full', 'w', mode)) as typeof fs.openSync;
   assert.throws(
     () => writeAtomic(join(folder, 'b.bin'), Uint8Array.of(1), { ...fs, openSync: onFull }),
     /b\.bin: expected to write 1 bytes, got a full disk \(ENOSPC\)/,

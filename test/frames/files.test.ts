@@ -32,7 +32,10 @@ test('grey and colour come back from PNG exactly', () => {
   const colour = byteFrames({ channels: 3, frames: 1, height: 2, width: 2 });
   colour.data.forEach((_, i) => (colour.data[i] = 20 * i));
   writePng(path, colour);
-  assert.deepEqual([...readPng(path).data], [...colour.data].map((v) => Math.fround(v / 255)));
+  assert.deepEqual(
+    [...readPng(path).data],
+    [...colour.data].map((v) => Math.fround(v / 255)),
+  );
 });
 
 test('16 bits, alpha, palette and 1, 2, 4 bits are read', () => {
@@ -45,13 +48,24 @@ test('16 bits, alpha, palette and 1, 2, 4 bits are read', () => {
   assert.deepEqual([...readPng(path).data], [Math.fround(128 / 255), Math.fround(0.2)]);
   at(Uint8Array.of(255, 0, 0, 255, 0, 255, 0, 0), 4, 8);
   assert.deepEqual([...readPng(path).data], [1, 0, 0, 0, 0, 0]);
-  const palette = [[0, 0, 0], [255, 0, 0], [0, 0, 255], [1, 1, 1]];
-  writeFileSync(path, encode({ width: 2, height: 1, data: Uint8Array.of(2, 1), channels: 1, depth: 8, palette }));
+  const palette = [
+    [0, 0, 0],
+    [255, 0, 0],
+    [0, 0, 255],
+    [1, 1, 1],
+  ];
+  writeFileSync(
+    path,
+    encode({ width: 2, height: 1, data: Uint8Array.of(2, 1), channels: 1, depth: 8, palette }),
+  );
   assert.deepEqual([...readPng(path).data], [0, 1, 0, 0, 1, 0]);
   assert.deepEqual([...readPngIndices(path).data], [2, 1]);
   // 5 pixels of 2 bits, rows padded to whole bytes: 0 1 2 3 | 1 . . .
   const packed = Uint8Array.of(0b00011011, 0b01000000);
-  writeFileSync(path, encode({ width: 5, height: 1, data: packed, channels: 1, depth: 2, palette }));
+  writeFileSync(
+    path,
+    encode({ width: 5, height: 1, data: packed, channels: 1, depth: 2, palette }),
+  );
   assert.deepEqual([...readPngIndices(path).data], [0, 1, 2, 3, 1]);
 });
 
@@ -59,7 +73,10 @@ test('a sequence is ordered by number, not by text', () => {
   const many = join(folder, 'many');
   mkdirSync(many);
   for (const number of [10, 9, 1, 100]) {
-    const picture = floatFrames({ channels: 1, frames: 1, height: 1, width: 1 }, Float32Array.of(number / 255));
+    const picture = floatFrames(
+      { channels: 1, frames: 1, height: 1, width: 1 },
+      Float32Array.of(number / 255),
+    );
     writePng(join(many, `f${number}.png`), picture);
   }
   writeFileSync(join(many, 'notes.txt'), 'no picture');
@@ -94,18 +111,27 @@ test('what is no PNG is one sentence', () => {
   writeFileSync(path, huge);
   assert.throws(() => readPng(path), /expected a picture of 1 to \d+ pixels, got 1073741824 x 18/);
   writePng(path, byteFrames({ channels: 3, frames: 1, height: 1, width: 1 }));
-  assert.throws(() => readPngIndices(path), /expected a grey or palette PNG.*got 3 channels of 8 bits/);
+  assert.throws(
+    () => readPngIndices(path),
+    /expected a grey or palette PNG.*got 3 channels of 8 bits/,
+  );
 });
 
 test('pictures with NaN, wrong channels or wild values are not written', () => {
   const path = join(folder, 'never.png');
-  const holed = floatFrames({ channels: 1, frames: 1, height: 1, width: 2 }, Float32Array.of(0, NaN));
+  const holed = floatFrames(
+    { channels: 1, frames: 1, height: 1, width: 2 },
+    Float32Array.of(0, NaN),
+  );
   assert.throws(() => writePng(path, holed), /expected pixels in .*, got NaN at frame 0, x 1, y 0/);
   const two = floatFrames({ channels: 2, frames: 1, height: 1, width: 1 });
   assert.throws(() => writePng(path, two), /expected 1 \(grey\) or 3 \(RGB\) channels, got 2/);
   const wild = floatFrames({ channels: 1, frames: 1, height: 1, width: 1 }, Float32Array.of(1.5));
   assert.throws(() => encodeGif(wild, 10), /GIF: expected pixels in .*, got 1.5/);
-  assert.deepEqual(listPngs(folder).filter((name) => name.includes('never')), []);
+  assert.deepEqual(
+    listPngs(folder).filter((name) => name.includes('never')),
+    [],
+  );
 });
 
 test('a GIF holds size, frames, loop and the whole length', () => {
@@ -119,7 +145,10 @@ test('a GIF holds size, frames, loop and the whole length', () => {
     delays.push(gif[at + 4] + 256 * gif[at + 5]);
   }
   assert.equal(delays.length, 12);
-  assert.equal(delays.reduce((a, b) => a + b), 40);
+  assert.equal(
+    delays.reduce((a, b) => a + b),
+    40,
+  );
   assert.throws(() => encodeGif(video, 0), /expected a frame rate above 0/);
 });
 

@@ -15,10 +15,16 @@ import {
 } from '../../src/frames/frames.ts';
 
 const shape = { channels: 2, frames: 3, height: 1, width: 2 };
-const picture = floatFrames(shape, Float32Array.from({ length: 12 }, (_, i) => i));
+const picture = floatFrames(
+  shape,
+  Float32Array.from({ length: 12 }, (_, i) => i),
+);
 
 test('frames are selected, reversed and joined channel by channel', () => {
-  assert.deepEqual([...selectFrames(picture, [2, 0, 2]).data], [4, 5, 0, 1, 4, 5, 10, 11, 6, 7, 10, 11]);
+  assert.deepEqual(
+    [...selectFrames(picture, [2, 0, 2]).data],
+    [4, 5, 0, 1, 4, 5, 10, 11, 6, 7, 10, 11],
+  );
   assert.deepEqual([...reverseFrames(picture).data], [4, 5, 2, 3, 0, 1, 10, 11, 8, 9, 6, 7]);
   assert.deepEqual([...selectChannels(picture, [1]).data], [6, 7, 8, 9, 10, 11]);
   const joined = joinFrames([frameAt(picture, 1), frameAt(picture, 0)]);
@@ -57,7 +63,10 @@ test('what is wrong with a picture is one sentence', () => {
   );
   const holed = floatFrames(shape);
   holed.data[9] = NaN;
-  assert.equal(said(() => checkFrames(holed, 'v')), 'v: expected finite pixels, got NaN at frame 1, x 1, y 0');
+  assert.equal(
+    said(() => checkFrames(holed, 'v')),
+    'v: expected finite pixels, got NaN at frame 1, x 1, y 0',
+  );
   assert.equal(
     said(() => checkFrames(picture, 'v', { channels: 1 })),
     'v: expected channels 1, got 2 (2x3x1x2)',
@@ -70,8 +79,14 @@ test('what is wrong with a picture is one sentence', () => {
     said(() => checkLabels(labelFrames(1, 1, 2, Uint8Array.of(0, 9)), [0, 1], 'm')),
     'm: expected labels 0, 1, got 9 at frame 0, x 1, y 0',
   );
-  assert.match(said(() => plane(picture, 0, 3)), /frame below 3, got channel 0, frame 3/);
-  assert.match(said(() => joinFrames([])), /expected at least one picture, got none/);
+  assert.match(
+    said(() => plane(picture, 0, 3)),
+    /frame below 3, got channel 0, frame 3/,
+  );
+  assert.match(
+    said(() => joinFrames([])),
+    /expected at least one picture, got none/,
+  );
   assert.match(
     said(() => joinFrames([picture, floatFrames({ ...shape, width: 1 })])),
     /expected every picture like the first \(2x3x1x2\), got 2x3x1x1 at number 1/,

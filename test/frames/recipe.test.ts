@@ -14,7 +14,10 @@ import { embedRecipe, extractRecipe, readRecipe, writeRecipe } from '../../src/f
 const folder = mkdtempSync(join(tmpdir(), 'heartbeat-recipe-'));
 after(() => rmSync(folder, { recursive: true }));
 
-const video = floatFrames({ channels: 1, frames: 3, height: 16, width: 16 }, new Float32Array(768).fill(0.5));
+const video = floatFrames(
+  { channels: 1, frames: 3, height: 16, width: 16 },
+  new Float32Array(768).fill(0.5),
+);
 const recipe = {
   seed: 7,
   text: 'An ECHO with “4-chamber” view, 2 µm \u007f 心 \u2028',
@@ -32,7 +35,12 @@ const makers: Record<string, () => Uint8Array | Promise<Uint8Array>> = {
 function niftiBytes(name: string): Uint8Array {
   const path = join(folder, name);
   const extensions = [{ code: 6, content: Buffer.from('a comment of another program') }];
-  writeNifti(path, { shape: [2, 3], data: Int16Array.of(1, 2, 3, 4, 5, 6), spacing: [0.3, 0.4], extensions });
+  writeNifti(path, {
+    shape: [2, 3],
+    data: Int16Array.of(1, 2, 3, 4, 5, 6),
+    spacing: [0.3, 0.4],
+    extensions,
+  });
   return readFileSync(path);
 }
 
@@ -47,7 +55,10 @@ for (const [name, make] of Object.entries(makers)) {
     writeRecipe(path, { seed: 8 });
     assert.deepEqual(readRecipe(path), { seed: 8 });
     assert.ok(readFileSync(path).length < long);
-    assert.deepEqual(readdirSync(folder).filter((file) => file.endsWith('.part')), []);
+    assert.deepEqual(
+      readdirSync(folder).filter((file) => file.endsWith('.part')),
+      [],
+    );
   });
 }
 
@@ -56,7 +67,9 @@ test('pixels and voxels stay as they were', () => {
   for (const name of ['a.nii', 'a.nii.gz']) {
     const read = readNifti(join(folder, name));
     assert.deepEqual([...read.data], [1, 2, 3, 4, 5, 6]);
-    const comments = read.extensions.map(({ content }) => Buffer.from(content).toString().replace(/\0+$/, ''));
+    const comments = read.extensions.map(({ content }) =>
+      Buffer.from(content).toString().replace(/\0+$/, ''),
+    );
     assert.deepEqual(comments, ['a comment of another program', 'heartbeat-recipe {"seed":8}']);
   }
   assert.equal(gunzipSync(readFileSync(join(folder, 'a.nii.gz'))).length % 16, 12);
@@ -81,5 +94,8 @@ test('damaged and foreign files are one sentence', async () => {
 test('a recipe that is no JSON any more says so', () => {
   const file = Buffer.from(embedRecipe(encodeGif(video, 10), { seed: 7 }));
   file.write('{"seed"!', file.indexOf('{"seed"'));
-  assert.throws(() => extractRecipe(file, 'a.gif'), /a\.gif: expected a recipe in JSON, got damaged text/);
+  assert.throws(
+    () => extractRecipe(file, 'a.gif'),
+    /a\.gif: expected a recipe in JSON, got damaged text/,
+  );
 });

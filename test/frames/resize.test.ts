@@ -42,11 +42,19 @@ test('labels are voted for by area when shrinking and nearest when growing', () 
 test('resizing keeps constants, frames and channels apart', () => {
   const data = Float32Array.from({ length: 2 * 2 * 70 }, (_, i) => Math.floor(i / 70));
   const small = resizeFrames(floatFrames({ ...one, channels: 2, frames: 2 }, data), 3, 5);
-  near(small.data, Array.from({ length: 60 }, (_, i) => Math.floor(i / 15)), 1e-6);
+  near(
+    small.data,
+    Array.from({ length: 60 }, (_, i) => Math.floor(i / 15)),
+    1e-6,
+  );
 });
 
 test('one pixel wide pictures grow', () => {
-  const grown = resizeFrames(floatFrames({ ...one, height: 1, width: 1 }, Float32Array.of(0.5)), 3, 2);
+  const grown = resizeFrames(
+    floatFrames({ ...one, height: 1, width: 1 }, Float32Array.of(0.5)),
+    3,
+    2,
+  );
   near(grown.data, Array(6).fill(0.5), 1e-7);
 });
 
@@ -72,7 +80,10 @@ test('unletterboxing undoes letterboxing', () => {
   const box = letterbox(7, 10, 30);
   const labels = labelFrames(1, 7, 10, Uint8Array.from(golden.labels));
   assert.deepEqual(unletterboxLabels(letterboxLabels(labels, box), box).data, labels.data);
-  const ramp = floatFrames(one, Float32Array.from({ length: 70 }, (_, i) => (i % 10) / 10));
+  const ramp = floatFrames(
+    one,
+    Float32Array.from({ length: 70 }, (_, i) => (i % 10) / 10),
+  );
   const back = unletterboxFrames(letterboxFrames(ramp, box), box);
   for (let x = 1; x < 9; x++) assert.ok(Math.abs(back.data[30 + x] - x / 10) < 1e-6);
 });

@@ -12,7 +12,10 @@ import {
 import { renderSheet } from '../../src/frames/sheet.ts';
 import { drawText, fitText, textWidth, wrapText } from '../../src/frames/text.ts';
 
-const grey = floatFrames({ channels: 1, frames: 3, height: 20, width: 20 }, new Float32Array(1200).fill(0.5));
+const grey = floatFrames(
+  { channels: 1, frames: 3, height: 20, width: 20 },
+  new Float32Array(1200).fill(0.5),
+);
 
 /** RGB of one pixel. */
 function pixel(picture: ReturnType<typeof paintLabels>, t: number, x: number, y: number): number[] {
@@ -26,8 +29,14 @@ test('labels have their colours, over a picture as tint with a full border', () 
   assert.deepEqual(pixel(paintLabels(labels), 0, 1, 1), [0, 0, 0]);
   const over = overlayLabels(grey, labels, 0.25);
   assert.equal(over.frames, 3);
-  assert.deepEqual(pixel(over, 2, 10, 10), LABEL_COLOURS[2].map((v) => Math.round(128 * 0.75 + v * 0.25)));
-  assert.deepEqual(pixel(over, 2, 5, 10), LABEL_COLOURS[2].map((v) => Math.round(128 * 0.1 + v * 0.9)));
+  assert.deepEqual(
+    pixel(over, 2, 10, 10),
+    LABEL_COLOURS[2].map((v) => Math.round(128 * 0.75 + v * 0.25)),
+  );
+  assert.deepEqual(
+    pixel(over, 2, 5, 10),
+    LABEL_COLOURS[2].map((v) => Math.round(128 * 0.1 + v * 0.9)),
+  );
   assert.deepEqual(pixel(over, 2, 1, 1), [128, 128, 128]);
 });
 
@@ -41,11 +50,27 @@ test('flow is hue by direction and brightness by speed', () => {
   assert.equal(colours[2][0], 128);
   assert.deepEqual(colours[3], [0, 0, 0]);
   assert.ok(colours[4][1] === 255 && colours[4][2] < 40, 'down is yellow-green');
-  assert.deepEqual(pixel(paintFlow(floatFrames({ channels: 2, frames: 1, height: 1, width: 1 })), 0, 0, 0), [0, 0, 0]);
+  assert.deepEqual(
+    pixel(paintFlow(floatFrames({ channels: 2, frames: 1, height: 1, width: 1 })), 0, 0, 0),
+    [0, 0, 0],
+  );
 });
 
 test('strokes are as thick as asked for, and smooth', () => {
-  const stroke = strokePolylines([[[{ x: 2, y: 10 }, { x: 17, y: 10 }]], []], 20, 20, 3);
+  const stroke = strokePolylines(
+    [
+      [
+        [
+          { x: 2, y: 10 },
+          { x: 17, y: 10 },
+        ],
+      ],
+      [],
+    ],
+    20,
+    20,
+    3,
+  );
   const column = Array.from({ length: 20 }, (_, y) => plane(stroke, 0, 0)[y * 20 + 9]);
   assert.ok(Math.abs(column.reduce((a, b) => a + b, 0) - 3) < 1e-6, `${column}`);
   assert.equal(column[10], 1);
@@ -61,28 +86,40 @@ test('a sheet has a row each, frames evenly from first to last, and the pixels g
     title: 'A title',
     cell: 40,
     columns: 3,
-    rows: [{ label: 'video', picture: level }, { label: 'text', text: 'An ECHO.' }, { label: 'sketch', picture: grey }],
+    rows: [
+      { label: 'video', picture: level },
+      { label: 'text', text: 'An ECHO.' },
+      { label: 'sketch', picture: grey },
+    ],
   });
   assert.deepEqual([sheet.channels, sheet.frames], [3, 1]);
   const found = new Set<number>();
   const middle = sheet.data.subarray(0, sheet.height * sheet.width);
   const row = middle.indexOf(204);
   assert.ok(row > 0, 'the last frame is shown');
-  for (let x = 0; x < sheet.width; x++) found.add(middle[Math.floor(row / sheet.width) * sheet.width + x]);
+  for (let x = 0; x < sheet.width; x++)
+    found.add(middle[Math.floor(row / sheet.width) * sheet.width + x]);
   for (const shown of [0, 102, 204]) assert.ok(found.has(shown), `level ${shown}`);
   for (const absent of [51, 153]) assert.ok(!found.has(absent), `level ${absent}`);
   assert.throws(() => renderSheet({ rows: [] }), /sheet: expected at least one row, got none/);
   const flow = floatFrames({ channels: 2, frames: 1, height: 4, width: 4 });
-  assert.throws(() => renderSheet({ rows: [{ label: 'flow', picture: flow }] }), /flow: expected 1 \(grey\) or 3 \(RGB\) channels, got 2/);
+  assert.throws(
+    () => renderSheet({ rows: [{ label: 'flow', picture: flow }] }),
+    /flow: expected 1 \(grey\) or 3 \(RGB\) channels, got 2/,
+  );
 });
 
 test('words are drawn within their width, shortened and wrapped to fit', () => {
   const page = byteFrames({ channels: 3, frames: 1, height: 24, width: 200 });
   drawText(page, 'Wave', 10, 2, [255, 255, 255]);
   const inked = Array.from({ length: 200 }, (_, x) => x).filter((x) =>
-    Array.from({ length: 24 }, (_, y) => page.data[y * 200 + x]).some((v) => v > 0));
+    Array.from({ length: 24 }, (_, y) => page.data[y * 200 + x]).some((v) => v > 0),
+  );
   assert.ok(inked.length > 10);
-  assert.ok(inked[0] >= 9 && inked[inked.length - 1] <= 11 + textWidth('Wave'), `${inked[0]} ${inked.at(-1)}`);
+  assert.ok(
+    inked[0] >= 9 && inked[inked.length - 1] <= 11 + textWidth('Wave'),
+    `${inked[0]} ${inked.at(-1)}`,
+  );
   assert.ok(textWidth(fitText('a long sentence that does not fit', 80)) <= 80);
   assert.equal(fitText('fits', 80), 'fits');
   const lines = wrapText('optical flow of the whole cycle', 90);

@@ -7,7 +7,7 @@ import { rootPath, type Path } from '../../src/nn/path.ts';
 import { scope } from '../../src/tensor/memory.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
 import { expectNoLeaks } from '../support/leaks.ts';
-import { data, deviation, fill, type Summary } from '../support/reference-fill.ts';
+import { data, expectClose, fill, type Summary } from '../support/reference-fill.ts';
 
 interface Golden {
   readonly keys: Record<string, number[]>;
@@ -30,11 +30,10 @@ function compare(name: keyof typeof golden, build: (path: Path) => () => Tensor)
     const shapes = [...path.state()].map(([key, value]) => [key, [...value.shape]]);
     assert.deepEqual(Object.fromEntries(shapes), keys);
     const y = run();
-    assert.ok(deviation(y, output) < 1e-5, `output off by ${deviation(y, output)}`);
+    expectClose(y, output, 1e-5, 'output');
     y.mul(data('loss', ...y.shape)).sum().backward();
     for (const [key, summary] of Object.entries(gradients)) {
-      const off = deviation(path.parameters().get(key)!.grad!, summary);
-      assert.ok(off < 1e-4, `gradient of ${key} off by ${off}`);
+      expectClose(path.parameters().get(key)!.grad!, summary, 1e-4, `gradient of ${key}`);
     }
   });
   path.dispose();

@@ -7,7 +7,7 @@ import { scope } from '../../src/tensor/memory.ts';
 import { tensor, type Tensor } from '../../src/tensor/tensor.ts';
 import { UNet, type UNetConfig } from '../../src/models/unet.ts';
 import { expectNoLeaks } from '../support/leaks.ts';
-import { data, deviation, fill, type Summary } from '../support/reference-fill.ts';
+import { data, expectClose, fill, type Summary } from '../support/reference-fill.ts';
 
 interface Run {
   readonly output: Summary;
@@ -77,13 +77,11 @@ function steps(): Tensor {
 
 /** Output, gradient of the input and of the watched parameters against a golden run. */
 function check(path: Path, z: Tensor, y: Tensor, run: Run): void {
-  assert.ok(deviation(y, run.output) < 1e-4, `output off by ${deviation(y, run.output)}`);
+  expectClose(y, run.output, 1e-4, 'output');
   y.mul(data('loss', ...y.shape)).sum().backward();
-  const offZ = deviation(z.grad!, run.inputGradient);
-  assert.ok(offZ < 1e-4, `gradient of z off by ${offZ}`);
+  expectClose(z.grad!, run.inputGradient, 1e-4, 'gradient of z');
   for (const [key, summary] of Object.entries(run.gradients)) {
-    const off = deviation(path.parameters().get(key)!.grad!, summary);
-    assert.ok(off < 1e-4, `gradient of ${key} off by ${off}`);
+    expectClose(path.parameters().get(key)!.grad!, summary, 1e-4, `gradient of ${key}`);
   }
 }
 
@@ -114,12 +112,11 @@ test('local features, image branch and temporal attention on two clips of three 
     const context = { text: data('text', 2, 5, 6), image: data('image', 2, 4, 6) };
     const y = net.call(z, steps(), context, local);
     const run = golden.own.clips;
-    assert.ok(deviation(y, run.output) < 1e-4, `output off by ${deviation(y, run.output)}`);
+    expectClose(y, run.output, 1e-4, 'output');
     y.mul(data('loss', ...y.shape)).sum().backward();
-    assert.ok(deviation(cat([z.grad!, local.grad!], 1), run.inputGradient) < 1e-4);
+    expectClose(cat([z.grad!, local.grad!], 1), run.inputGradient, 1e-4, 'gradient of z and local');
     for (const [key, summary] of Object.entries(run.gradients)) {
-      const off = deviation(path.parameters().get(key)!.grad!, summary);
-      assert.ok(off < 1e-4, `gradient of ${key} off by ${off}`);
+      expectClose(path.parameters().get(key)!.grad!, summary, 1e-4, `gradient of ${key}`);
     }
   });
 });
@@ -127,16 +124,16 @@ test('local features, image branch and temporal attention on two clips of three 
 test('a shared query for both modalities', () => {
   withUNet({ ...HEARTBEAT, imageQuery: 'shared', temporal: false }, (net, path) => {
     const keys = [...path.state().keys()];
-    assert.ok(keys.some((key) => key.endsWith('to_k_image.weight')));
-    assert.ok(!keys.some((key) => key.endsWith('to_q_image.weight')));
+    assert.ok(keys.some((key) => key.endsWith('to_k_image.weight')), 'expected K of the image');
+    assert.ok(!keys.some((key) => key.endsWith('to_q_image.weight')), 'expected no Q of the image');
     const z = data('z', 6, 4, 8, 8).narrow(0, 0, 2);
     const local = data('local', 6, 8, 8, 8).narrow(0, 0, 2);
     const context = { text: data('text', 2, 5, 6), image: data('image', 2, 4, 6) };
     const y = net.call(z, steps(), context, local);
-    assert.ok(deviation(y, golden.shared.clips.output) < 1e-4);
+    expectClose(y, golden.shared.clips.output, 1e-4, 'output');
     y.mul(data('loss', ...y.shape)).sum().backward();
     for (const [key, summary] of Object.entries(golden.shared.clips.gradients)) {
-      assert.ok(deviation(path.parameters().get(key)!.grad!, summary) < 1e-4, key);
+      expectClose(path.parameters().get(key)!.grad!, summary, 1e-4, `gradient of ${key}`);
     }
   });
 });
@@ -187,12 +184,11 @@ test('bfloat16 stays close to float32, and its gradients are float32', () => {
     };
     const y = net.call(data('z', 6, 4, 8, 8).to('bfloat16'), steps(), context, data('local', 6, 8, 8, 8));
     assert.equal(y.dtype, 'bfloat16');
-    const off = deviation(y, golden.own.clips.output);
-    assert.ok(off < 0.05, `output off by ${off}`);
+    expectClose(y, golden.own.clips.output, 0.05, 'output');
     y.mul(data('loss', ...y.shape).to('bfloat16')).sum().backward();
     const grad = path.parameters().get('conv_in.weight')!.grad!;
     assert.equal(grad.dtype, 'float32');
-    assert.ok(deviation(grad, golden.own.clips.gradients['conv_in.weight']) < 0.1);
+    expectClose(grad, golden.own.clips.gradients['conv_in.weight'], 0.1, 'gradient of conv_in.weight');
   });
 });
 

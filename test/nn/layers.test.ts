@@ -12,7 +12,7 @@ import { rootPath, type Path } from '../../src/nn/path.ts';
 import { noGrad, scope } from '../../src/tensor/memory.ts';
 import { tensor, type Tensor } from '../../src/tensor/tensor.ts';
 import { expectNoLeaks } from '../support/leaks.ts';
-import { data, deviation, fill, type Summary } from '../support/reference-fill.ts';
+import { data, deviation, expectClose, fill, type Summary } from '../support/reference-fill.ts';
 
 interface LayerGolden {
   readonly keys: string[];
@@ -71,13 +71,12 @@ for (const { name, build, shape } of cases) {
       assert.deepEqual([...path.state().keys()], keys.filter((key) => key !== 'num_batches_tracked'));
       const x = data('x', ...shape).requiresGrad_(true);
       const y = typeof layer === 'function' ? layer(x) : layer.call(x);
-      assert.ok(deviation(y, output) < 1e-5, `output off by ${deviation(y, output)}`);
+      expectClose(y, output, 1e-5, 'output');
       y.mul(data('loss', ...y.shape)).sum().backward();
       for (const [key, value] of path.parameters()) {
-        const off = deviation(value.grad!, gradients[key]);
-        assert.ok(off < 1e-5, `gradient of ${key} off by ${off}`);
+        expectClose(value.grad!, gradients[key], 1e-5, `gradient of ${key}`);
       }
-      assert.ok(deviation(x.grad!, inputGradient!) < 1e-5);
+      expectClose(x.grad!, inputGradient!, 1e-5, 'gradient of x');
     });
     path.dispose();
   });
@@ -90,13 +89,11 @@ for (const { name, build, shape } of cases) {
       const x = data('x', ...shape).to('bfloat16').requiresGrad_(true);
       const y = typeof layer === 'function' ? layer(x) : layer.call(x);
       assert.equal(y.dtype, 'bfloat16');
-      const off = deviation(y, golden[name].output);
-      assert.ok(off < 0.03, `output off by ${off}`);
+      expectClose(y, golden[name].output, 0.03, 'output');
       y.mul(data('loss', ...y.shape).to('bfloat16')).sum().backward();
       for (const [key, value] of path.parameters()) {
         assert.equal(value.grad!.dtype, 'float32');
-        const gradientOff = deviation(value.grad!, golden[name].gradients[key]);
-        assert.ok(gradientOff < 0.06, `gradient of ${key} off by ${gradientOff}`);
+        expectClose(value.grad!, golden[name].gradients[key], 0.06, `gradient of ${key}`);
       }
     });
     path.dispose();
@@ -110,12 +107,12 @@ test('batch norm moves its running statistics while training and uses them after
     const x = data('x', 3, 4, 1, 5, 5);
     fill(path.state());
     const evaluated = golden.batchNormEvaluation as Summary;
-    assert.ok(deviation(norm.call(x), evaluated) < 1e-5);
+    expectClose(norm.call(x), evaluated, 1e-5, 'evaluation');
     const { mean, variance } = golden.batchNormTraining.running;
     norm.call(x, true);
-    assert.ok(deviation(norm.runningMean, mean) < 1e-5);
-    assert.ok(deviation(norm.runningVariance, variance) < 1e-5);
-    assert.ok(deviation(norm.call(x), evaluated) > 1e-3);
+    expectClose(norm.runningMean, mean, 1e-5, 'running mean');
+    expectClose(norm.runningVariance, variance, 1e-5, 'running variance');
+    assert.ok(deviation(norm.call(x), evaluated) > 1e-3, 'expected the new statistics in use');
   });
   path.dispose();
 });
@@ -126,9 +123,9 @@ test('embedding looks its rows up, and only those get a gradient', () => {
     const embedding = new Embedding(path, 7, 4);
     fill(path.state());
     const y = embedding.call(tensor([0, 3, 6, 3], [2, 2], { dtype: 'int64' }));
-    assert.ok(deviation(y, golden.embedding.output) < 1e-6);
+    expectClose(y, golden.embedding.output, 1e-6, 'output');
     y.mul(data('loss', ...y.shape)).sum().backward();
-    assert.ok(deviation(embedding.weight.grad!, golden.embedding.gradients.weight) < 1e-6);
+    expectClose(embedding.weight.grad!, golden.embedding.gradients.weight, 1e-6, 'gradient');
   });
   path.dispose();
 });
@@ -136,33 +133,32 @@ test('embedding looks its rows up, and only those get a gradient', () => {
 test('timestep embedding is diffusers’, for integer steps', () => {
   scope(() => {
     const t = tensor([0, 1, 499, 999], [4], { dtype: 'int64' });
-    const off = deviation(timestepEmbedding(t, 16), golden.timestepEmbedding as Summary);
-    assert.ok(off < 1e-4, `off by ${off}`);
+    expectClose(timestepEmbedding(t, 16), golden.timestepEmbedding as Summary, 1e-4, 'embedding');
     assert.throws(() => timestepEmbedding(t, 7), /expected an even number of channels, got 7/);
   });
 });
 
 test('sinusoidal positions', () => {
   scope(() => {
-    assert.ok(deviation(sinusoidalPositions(5, 8), golden.sinusoidalPositions as Summary) < 1e-6);
+    expectClose(sinusoidalPositions(5, 8), golden.sinusoidalPositions as Summary, 1e-6, 'table');
   });
 });
 
 test('gated activations', () => {
   scope(() => {
     const x = data('x', 2, 3, 8);
-    assert.ok(deviation(geglu(x), golden.geglu as Summary) < 1e-5);
-    assert.ok(deviation(quickGelu(x), golden.quickGelu as Summary) < 1e-5);
+    expectClose(geglu(x), golden.geglu as Summary, 1e-5, 'geglu');
+    expectClose(quickGelu(x), golden.quickGelu as Summary, 1e-5, 'quickGelu');
   });
 });
 
 test('multi-head attention, plain and masked', () => {
   scope(() => {
     const [q, k, v] = [data('q', 2, 5, 12), data('k', 2, 7, 12), data('v', 2, 7, 12)];
-    assert.ok(deviation(multiHeadAttention(q, k, v, 3), golden.attention as Summary) < 1e-5);
+    expectClose(multiHeadAttention(q, k, v, 3), golden.attention as Summary, 1e-5, 'attention');
     const mask = Array.from({ length: 35 }, (_, i) => (i % 7 > Math.floor(i / 7) ? -Infinity : 0));
     const masked = multiHeadAttention(q, k, v, 3, tensor(mask, [5, 7]));
-    assert.ok(deviation(masked, golden.maskedAttention as Summary) < 1e-5);
+    expectClose(masked, golden.maskedAttention as Summary, 1e-5, 'masked');
     assert.throws(() => multiHeadAttention(q, k, v, 5), /expected channels divisible by 5 heads, got 12/);
   });
 });

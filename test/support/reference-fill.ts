@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { noGrad, scope } from '../../src/tensor/memory.ts';
 import { tensor, type Tensor } from '../../src/tensor/tensor.ts';
 
@@ -73,4 +74,10 @@ export function deviation(actual: Tensor, golden: Summary): number {
   const sums = Math.max(Math.abs(sum - golden.sum), Math.abs(magnitude - golden.magnitude)) / whole;
   const result = Math.max(worst, sums);
   return Number.isFinite(result) ? result : Infinity;
+}
+
+/** Asserts a deviation below `tolerance`. */
+export function expectClose(actual: Tensor, golden: Summary, tolerance: number, what: string): void {
+  const off = deviation(actual, golden);
+  assert.ok(off < tolerance, `${what} is off by ${off}, expected less than ${tolerance}`);
 }

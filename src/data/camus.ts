@@ -236,6 +236,7 @@ export function recordingVideo(recording: Recording, frames: readonly number[]):
 }
 
 function range(data: NiftiArray): { least: number; most: number } {
+  if (data instanceof Uint8Array) return { least: 0, most: 255 };
   let least = Infinity;
   let most = -Infinity;
   for (let i = 0; i < data.length; i++) {

@@ -5,10 +5,12 @@
 import { byteFrames, elementCount, floatFrames, labelFrames, plane } from './frames.ts';
 import type { Frames, Labels, Point } from './frames.ts';
 
-/** What every output position of one axis takes: `weights` over inputs from `first` on. */
+/** Output position i takes `counts[i]` inputs from `first[i]`, weights from `offsets[i]` on. */
 interface AxisWeights {
   readonly first: Int32Array;
-  readonly weights: readonly Float64Array[];
+  readonly counts: Int32Array;
+  readonly offsets: Int32Array;
+  readonly weights: Float64Array;
 }
 
 /**
@@ -38,15 +40,16 @@ function shrinkRows(
   to: Float32Array,
   toWidth: number,
   height: number,
-  axis: AxisWeights,
+  { first, counts, offsets, weights }: AxisWeights,
 ): void {
-  for (let x = 0; x < toWidth; x++) {
-    const weights = axis.weights[x];
-    const first = axis.first[x];
-    for (let y = 0; y < height; y++) {
+  for (let y = 0; y < height; y++) {
+    const row = y * fromWidth;
+    for (let x = 0; x < toWidth; x++) {
+      const at = row + first[x];
+      const offset = offsets[x];
+      const count = counts[x];
       let sum = 0;
-      const at = y * fromWidth + first;
-      for (let k = 0; k < weights.length; k++) sum += weights[k] * from[at + k];
+      for (let k = 0; k < count; k++) sum += weights[offset + k] * from[at + k];
       to[y * toWidth + x] = sum;
     }
   }
@@ -57,15 +60,14 @@ function shrinkColumns(
   to: Float32Array,
   width: number,
   toHeight: number,
-  axis: AxisWeights,
+  { first, counts, offsets, weights }: AxisWeights,
 ): void {
   const sums = new Float64Array(width);
   for (let y = 0; y < toHeight; y++) {
-    const weights = axis.weights[y];
     sums.fill(0);
-    for (let k = 0; k < weights.length; k++) {
-      const weight = weights[k];
-      const at = (axis.first[y] + k) * width;
+    for (let k = 0; k < counts[y]; k++) {
+      const weight = weights[offsets[y] + k];
+      const at = (first[y] + k) * width;
       for (let x = 0; x < width; x++) sums[x] += weight * from[at + x];
     }
     to.set(sums, y * width);
@@ -106,58 +108,64 @@ function voteLabel(
   down: AxisWeights,
   y: number,
 ): number {
-  const columns = across.weights[x];
-  const rows = down.weights[y];
   const left = across.first[x];
+  const right = left + across.counts[x];
   const top = down.first[y];
-  for (let j = 0; j < rows.length; j++) {
-    const at = (top + j) * width + left;
-    for (let i = 0; i < columns.length; i++) votes[from[at + i]] += rows[j] * columns[i];
-  }
-  // Weights are sums of fractions: votes closer than rounding are equal votes.
-  let best = from[top * width + left];
-  for (let j = 0; j < rows.length; j++) {
-    const at = (top + j) * width + left;
-    for (let i = 0; i < columns.length; i++) {
-      const label = from[at + i];
-      const lead = votes[label] - votes[best];
-      if (lead > 1e-9 || (lead > -1e-9 && label > best)) best = label;
+  const bottom = top + down.counts[y];
+  const columns = across.offsets[x] - left;
+  const rows = down.offsets[y] - top;
+  const start = from[top * width + left];
+  let mixed = false;
+  for (let j = top; j < bottom; j++) {
+    for (let i = left; i < right; i++) {
+      const label = from[j * width + i];
+      if (label !== start) mixed = true;
+      votes[label] += down.weights[rows + j] * across.weights[columns + i];
     }
   }
-  for (let j = 0; j < rows.length; j++) {
-    const at = (top + j) * width + left;
-    for (let i = 0; i < columns.length; i++) votes[from[at + i]] = 0;
+  let best = start;
+  if (mixed) {
+    for (let j = top; j < bottom; j++) {
+      for (let i = left; i < right; i++) {
+        const label = from[j * width + i];
+        // Weights are sums of fractions: votes closer than rounding are equal votes.
+        const lead = votes[label] - votes[best];
+        if (lead > 1e-9 || (lead > -1e-9 && label > best)) best = label;
+      }
+    }
+    votes.fill(0);
   }
+  votes[start] = 0;
   return best;
 }
 
 function axisWeights(from: number, to: number, growth: 'bilinear' | 'nearest'): AxisWeights {
   const scale = from / to;
   const first = new Int32Array(to);
-  const weights: Float64Array[] = [];
+  const counts = new Int32Array(to);
+  const offsets = new Int32Array(to);
+  const weights: number[] = [];
   for (let i = 0; i < to; i++) {
+    offsets[i] = weights.length;
     if (to < from) {
       const start = i * scale;
       const end = Math.min((i + 1) * scale, from);
       first[i] = Math.floor(start + 1e-9);
-      const count = Math.max(1, Math.ceil(end - 1e-9) - first[i]);
-      weights.push(
-        Float64Array.from({ length: count }, (_, k) => {
-          const pixel = first[i] + k;
-          return (Math.min(pixel + 1, end) - Math.max(pixel, start)) / (end - start);
-        }),
-      );
-    } else if (growth === 'nearest') {
+      const last = Math.max(first[i] + 1, Math.ceil(end - 1e-9));
+      for (let pixel = first[i]; pixel < last; pixel++) {
+        weights.push((Math.min(pixel + 1, end) - Math.max(pixel, start)) / (end - start));
+      }
+    } else if (growth === 'nearest' || from === 1) {
       first[i] = Math.min(from - 1, Math.floor((i + 0.5) * scale));
-      weights.push(Float64Array.of(1));
+      weights.push(1);
     } else {
       const centre = Math.min(Math.max((i + 0.5) * scale - 0.5, 0), from - 1);
-      first[i] = Math.min(Math.floor(centre), Math.max(from - 2, 0));
-      const share = centre - first[i];
-      weights.push(from === 1 ? Float64Array.of(1) : Float64Array.of(1 - share, share));
+      first[i] = Math.min(Math.floor(centre), from - 2);
+      weights.push(1 - (centre - first[i]), centre - first[i]);
     }
+    counts[i] = weights.length - offsets[i];
   }
-  return { first, weights };
+  return { first, counts, offsets, weights: Float64Array.from(weights) };
 }
 
 /** How a picture was centred in a square and resized; made by `letterbox`. */

@@ -191,7 +191,7 @@ function drawView(draw: RandomStream, view: View, shape: Shape, target: number,
     apexX: n(-3, 5, -14, 9), apexY: n(30, 5, 20, 44) + (shape.depth - 160) * 0.06,
     tilt: n(four ? 0.1 : 0.06, 0.07, -0.1, 0.3),
     lean: n(four ? 0.2 : 0.14, 0.06, 0, 0.35), bend: n(four ? 8 : 6, 2.5, 1, 14),
-    depth: shape.depth, halfAngle: wide ? 0.782 : 0.6514, pixel: 0.65,
+    depth: shape.depth, halfAngle: wide ? 0.782 : 0.6514, pixel: 0.7,
   };
   return { anatomy, motion, placement, imaging: drawImaging(draw, quality) };
 }

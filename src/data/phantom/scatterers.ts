@@ -49,7 +49,8 @@ export function createScatterers(heart: Heart, rest: Pose, probe: Probe,
   let bloods = 0;
   const unit = 1 / Math.sqrt(density);
   for (let n = 0; n < count; n++) {
-    const angle = (2 * stream.uniform() - 1) * spread;
+    // From left to right, so that neighbours in memory land in neighbouring beams.
+    const angle = ((2 * (n + stream.uniform())) / count - 1) * spread;
     const range = stream.uniform() * reach;
     const strength = stream.normal() * unit;
     backward(heart, rest, range * Math.sin(angle), range * Math.cos(angle), material);

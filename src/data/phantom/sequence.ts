@@ -9,7 +9,7 @@ import { addLeafletFlow, createNodes, fillTruth } from './truth.ts';
 import { leafletPoints, mitralLeaflets, tricuspidLeaflets, type LeafletCurve } from './valve.ts';
 
 /** Stored flow is in steps of 1/flowScale pixel. */
-export const flowScale = 64;
+export const flowScale = 32;
 
 export interface PhantomSequence {
   readonly view: View;
@@ -71,17 +71,23 @@ function renderVideo(poses: readonly Pose[], probe: Probe, video: Uint8Array,
   const size = probe.width * probe.height;
   const planes = beamPlanes(probe);
   const cells = probe.beams * probe.ranges;
-  const greys = Array.from({ length: frames }, () => new Float32Array(cells));
-  for (let t = 0; t < frames; t++) {
+  const render = (t: number, grey: Float32Array): Float32Array => {
     splatFrame(planes, t);
-    formImage(probe, planes, integer(8192), greys[t]!);
-  }
+    formImage(probe, planes, integer(8192), grey);
+    return grey;
+  };
+  // The frame before the first is the last: the recording is one beat of many alike.
+  const last = render(frames - 1, new Float32Array(cells));
   const mixed = new Float32Array(cells);
+  let before = last;
+  let spare = new Float32Array(cells);
+  let other = new Float32Array(cells);
   for (let t = 0; t < frames; t++) {
-    const now = greys[t]!;
-    const before = greys[(t + frames - 1) % frames]!;
+    const now = t === frames - 1 ? last : render(t, spare);
     for (let o = 0; o < cells; o++) mixed[o] = now[o]! + persistence * (before[o]! - now[o]!);
     scanConvert(probe, mixed, video.subarray(t * size, (t + 1) * size));
+    before = now;
+    [spare, other] = [other, spare];
   }
 }
 

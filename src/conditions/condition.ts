@@ -95,7 +95,7 @@ export const conditions: readonly Condition[] = [
     channels: () => 1,
     flags: [{
       flag: '--sketch <path>',
-      help: 'one sketch (PNG, black on white or white on black), or a NIfTI frame to extract it from',
+      help: 'a sketch (PNG, black on white or white on black), or a NIfTI frame to extract it from',
     }],
     label: 'sketch',
     paint: paintInk,

@@ -5,9 +5,12 @@
 
 export interface Cycle {
   readonly frames: number;
-  /** Frame of end-systole (0-based); by default the last one of a half cycle, 3/8 of a whole one. */
+  /** Frame of end-systole (0-based); by default 3/8 of a whole cycle, the last of a half one. */
   readonly es?: number;
-  /** 'whole': ED, ES and back to ED in the last frame; 'half': ED in frame 0 to ES in the last. */
+  /**
+   * 'whole': ED in frame 0, ES, and back: the frame after the last is frame 0 of the next beat, as
+   * in the clips of a whole cycle. 'half': ED in frame 0, ES in the last.
+   */
   readonly span?: 'whole' | 'half';
 }
 
@@ -29,11 +32,11 @@ export function planCycle({ frames, es, span = 'whole' }: Cycle): CyclePlan {
     throw new Error(`cycle: expected a whole number of frames above 0, got ${frames}`);
   }
   const last = frames - 1;
-  const end = es ?? defaultSystole(frames, span);
-  const latest = span === 'half' ? last : Math.max(last - 1, 0);
-  const earliest = span === 'half' ? last : Math.min(1, latest);
-  if (!Number.isInteger(end) || end < earliest || end > latest) {
-    const range = earliest === latest ? `${latest}` : `${earliest}..${latest}`;
+  const usual = Math.min(Math.max(Math.round(SYSTOLE * frames), 1), last);
+  const end = es ?? (span === 'half' ? last : usual);
+  const earliest = span === 'half' ? last : Math.min(1, last);
+  if (!Number.isInteger(end) || end < earliest || end > last) {
+    const range = earliest === last ? `${last}` : `${earliest}..${last}`;
     throw new Error(
       `cycle: expected the ES frame of a ${span} cycle of ${frames} frames to be ${range}, ` +
         `got ${end}`,
@@ -45,18 +48,12 @@ export function planCycle({ frames, es, span = 'whole' }: Cycle): CyclePlan {
     if (t <= end) {
       contraction[t] = end === 0 ? 0 : ejection(t / end);
     } else {
-      const diastole = (t - end) / (last - end);
+      const diastole = (t - end) / (frames - end);
       contraction[t] = 1 - filling(diastole);
       opening[t] = valveOpening(diastole);
     }
   }
   return { frames, es: end, contraction, opening };
-}
-
-function defaultSystole(frames: number, span: 'whole' | 'half'): number {
-  if (span === 'half') return frames - 1;
-  if (frames < 3) return 0;
-  return Math.min(Math.max(Math.round(SYSTOLE * (frames - 1)), 1), frames - 2);
 }
 
 /**

@@ -14,6 +14,8 @@ import { defaultPrompt } from './text.ts';
 /** What of a clip the extractors look at; a `Clip` of the data room is one. */
 export interface ClipLike {
   readonly view: '2CH' | '4CH';
+  /** In a `sequence` (a whole cycle) the last frame leads to the first of the next beat. */
+  readonly kind?: 'sequence' | 'half_sequence' | 'stills';
   /** 1 f h w in [0,1]. */
   readonly video: Frames;
   /** f h w, where the clip has masks. */
@@ -61,10 +63,11 @@ const extractors: Record<ConditionName, Extractor> = {
       : valveOf(masks && selectFrames(masks, frames));
     return strokes && drawSkeleton(strokes, video.height, video.width);
   },
-  flow: ({ flow, video, masks, sector }, { estimateFlow }) => {
+  flow: ({ flow, video, masks, sector, kind }, { estimateFlow }) => {
+    const last = kind === 'sequence' ? 'loop' : 'hold';
     if (flow) return flow;
-    if (estimateFlow) return estimateFlow(video, sector);
-    return masks && flowFromMasks(masks, { sector });
+    if (estimateFlow) return estimateFlow(video, sector, last);
+    return masks && flowFromMasks(masks, { sector, last });
   },
 };
 
@@ -75,7 +78,10 @@ function valveOf(masks: Labels | null): Polyline[][] | null {
 }
 
 /** Every condition of the stage that the clip can give. */
-export function extractConditions(clip: ClipLike, options: ExtractionOptions = {}): ConditionInputs {
+export function extractConditions(
+  clip: ClipLike,
+  options: ExtractionOptions = {},
+): ConditionInputs {
   const { stage = 'video', frame = 0, priorFrame = 0, classes = CAMUS_CLASSES } = options;
   const count = clip.video.frames;
   for (const [what, wanted] of [['frame', frame], ['prior frame', priorFrame]] as const) {

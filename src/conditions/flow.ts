@@ -8,7 +8,7 @@ import { checkFrames, floatFrames, plane, shapeText } from '../frames/frames.ts'
 import type { Frames, Labels } from '../frames/frames.ts';
 import { findSector } from './sector.ts';
 
-/** OpenCV's parameters; `window` is a share of the longer side, rounded to an odd number of pixels. */
+/** OpenCV's parameters; `window` is a share of the longer side, made an odd number of pixels. */
 export const FARNEBACK = {
   pyramidScale: 0.5,
   levels: 3,
@@ -35,7 +35,7 @@ export async function loadFlowEstimator(): Promise<FlowEstimator> {
   return (await estimator).estimate;
 }
 
-/** Pairs of frames whose flow is wanted; the last frame's is filled in by `holdLast` under `hold`. */
+/** Pairs of frames whose flow is wanted; under `hold` the last frame's is made by `holdLast`. */
 export function framePairs(frames: number, last: LastFlow): [number, number][] {
   const pairs: [number, number][] = [];
   for (let t = 0; t + 1 < frames; t++) pairs.push([t, t + 1]);

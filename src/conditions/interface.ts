@@ -142,7 +142,7 @@ function fitLine(points: readonly Point[]): Point[] {
   const sums = new Float64Array(count);
   const hits = new Float64Array(count);
   points.forEach((point, i) => {
-    const bin = Math.min(Math.round(((places[i] - from) / (to - from || 1)) * (count - 1)), count - 1);
+    const bin = Math.round(((places[i] - from) / (to - from || 1)) * (count - 1));
     sums[bin] += axis.across(point);
     hits[bin]++;
   });

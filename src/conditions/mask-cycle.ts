@@ -17,7 +17,8 @@ import { tidyComponents } from './components.ts';
 
 /**
  * Masks (1 f h w) of a beat whose frame 0 is `ed` and whose ES frame is `es` (1 frame each, labels
- * 0..3, one size). A whole cycle ends at ED again; a half cycle ends at ES.
+ * 0..3, one size). A whole cycle comes back to ED in the frame after the last; a half one ends
+ * at ES.
  */
 export function interpolateCycle(ed: Labels, es: Labels, cycle: Cycle): Labels {
   for (const [name, masks] of [['ED', ed], ['ES', es]] as const) {

@@ -35,7 +35,7 @@ export function flowFromMasks(masks: Labels, options: MaskFlowOptions = {}): Fra
   for (const [from, to] of framePairs(frames, last)) {
     const known = borderMotion(soft[from], soft[to], tracks[from], tracks[to], height, width);
     for (const [c, values] of [known.x, known.y].entries()) {
-      const spread = spreadMotion(values, known.weight, height, width);
+      const spread = spreadMotion(values, known.weight, all[from].heart, height, width);
       const dense = smoothPlane(spread, height, width, EVENNESS * side);
       const target = plane(flow, c, from);
       for (let i = 0; i < target.length; i++) {
@@ -62,22 +62,22 @@ function softBorders(structures: Structures): (Border | null)[] {
   });
 }
 
-/** Landmarks jump by pixels where the heart moves by fractions: 1-2-1 in time, twice. */
+/**
+ * Landmarks jump by pixels where the heart moves by fractions: 1-2-1 in time, twice. The ends of a
+ * sequence that does not close stay.
+ */
 function smoothTracks(tracks: readonly Point[][], last: LastFlow): Point[][] {
-  let smooth = tracks.map((points) => [...points]);
   const count = tracks.length;
-  const at = (t: number) => {
-    return last === 'loop' ? (t + count) % count : Math.min(Math.max(t, 0), count - 1);
-  };
+  let smooth = tracks.map((points) => [...points]);
   for (let pass = 0; pass < 2; pass++) {
     smooth = smooth.map((points, t) => {
-      return points.map((point, i) => {
-        const [before, after] = [smooth[at(t - 1)][i], smooth[at(t + 1)][i]];
-        return {
-          x: (before.x + 2 * point.x + after.x) / 4,
-          y: (before.y + 2 * point.y + after.y) / 4,
-        };
-      });
+      if (last === 'hold' && (t === 0 || t === count - 1)) return points;
+      const before = smooth[(t - 1 + count) % count];
+      const after = smooth[(t + 1) % count];
+      return points.map((point, i) => ({
+        x: (before[i].x + 2 * point.x + after[i].x) / 4,
+        y: (before[i].y + 2 * point.y + after[i].y) / 4,
+      }));
     });
   }
   return smooth;
@@ -143,27 +143,29 @@ function follow(depth: number, there: Border, guess: Point, height: number, widt
   return { x, y };
 }
 
-/** Length in shares of the longer side over which motion dies away outside of the borders. */
+/** Length in shares of the longer side over which motion dies away outside of the heart. */
 const DECAY = 0.12;
 
-/** Standard deviation, as a share of the longer side, of what evens out the borders' pixel steps. */
+/** Standard deviation (share of the longer side) of what evens out the borders' pixel steps. */
 const EVENNESS = 0.015;
 
 /**
- * Fills a plane known where `weight` is 1: the solution of lap(u) = u / decay^2 elsewhere, from a
- * quarter of the size up, by successive over-relaxation.
+ * Fills a plane known where `weight` is 1: the solution of lap(u) = 0 inside the heart (distances
+ * `depth` above 0) and lap(u) = u / decay^2 outside, from coarse to fine by over-relaxation.
  */
 function spreadMotion(
   values: Float32Array,
   weight: Float32Array,
+  depth: Float32Array,
   height: number,
   width: number,
 ): Float32Array {
-  const screen = 1 / (DECAY * Math.max(height, width)) ** 2;
-  let result = new Float32Array(values.length);
+  const decay = 1 / (DECAY * Math.max(height, width)) ** 2;
+  const screen = depth.map((distance) => (distance > 0 ? 0 : decay));
+  const result = new Float32Array(values.length);
   if (Math.min(height, width) >= 16) {
-    const half = halve(values, weight, height, width);
-    const coarse = spreadMotion(half.values, half.weight, half.height, half.width);
+    const half = halve(values, weight, depth, height, width);
+    const coarse = spreadMotion(half.values, half.weight, half.depth, half.height, half.width);
     for (let y = 0; y < height; y++) {
       for (let x = 0; x < width; x++) {
         result[y * width + x] = samplePlane(
@@ -175,7 +177,7 @@ function spreadMotion(
   for (let i = 0; i < values.length; i++) if (weight[i] > 0) result[i] = values[i];
   const sweeps = Math.min(height, width) >= 16 ? 12 : 60;
   for (let sweep = 0; sweep < sweeps; sweep++) {
-    relax(result, weight, height, width, screen);
+    relax(result, weight, screen, height, width);
   }
   return result;
 }
@@ -183,9 +185,9 @@ function spreadMotion(
 function relax(
   result: Float32Array,
   weight: Float32Array,
+  screen: Float32Array,
   height: number,
   width: number,
-  screen: number,
 ): void {
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
@@ -195,28 +197,37 @@ function relax(
       const right = result[x + 1 < width ? at + 1 : at];
       const up = result[y > 0 ? at - width : at];
       const down = result[y + 1 < height ? at + width : at];
-      const target = (left + right + up + down) / (4 + screen);
+      const target = (left + right + up + down) / (4 + screen[at]);
       result[at] += 1.5 * (target - result[at]);
     }
   }
 }
 
-/** Half the size: means of the known values of each 2 x 2. */
-function halve(values: Float32Array, weight: Float32Array, height: number, width: number) {
+/** Half the size: means of the known values, and of the depths, of each 2 x 2. */
+function halve(
+  values: Float32Array,
+  weight: Float32Array,
+  depth: Float32Array,
+  height: number,
+  width: number,
+) {
   const half = { height: Math.ceil(height / 2), width: Math.ceil(width / 2) };
-  const sums = new Float32Array(half.height * half.width);
-  const hits = new Float32Array(half.height * half.width);
+  const size = half.height * half.width;
+  const [sums, hits, depths] = [0, 1, 2].map(() => new Float32Array(size));
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
       const at = y * width + x;
+      const to = (y >> 1) * half.width + (x >> 1);
+      depths[to] += depth[at];
       if (weight[at] === 0) continue;
-      sums[(y >> 1) * half.width + (x >> 1)] += values[at];
-      hits[(y >> 1) * half.width + (x >> 1)]++;
+      sums[to] += values[at];
+      hits[to]++;
     }
   }
   return {
     ...half,
     values: sums.map((sum, i) => (hits[i] > 0 ? sum / hits[i] : 0)),
     weight: hits.map((count) => (count > 0 ? 1 : 0)),
+    depth: depths,
   };
 }

@@ -1,21 +1,10 @@
 /** Conditions as pictures to look at: RGB rows under the frames of a contact sheet. */
 import { byteFrames } from '../frames/frames.ts';
 import type { Frames } from '../frames/frames.ts';
+import { LABEL_COLOURS } from '../frames/paint.ts';
 
 /** RGB bytes, 3 f h w. */
 export type Painting = Frames<Uint8Array>;
-
-/** Background, LV cavity, myocardium, left atrium, then colours for further labels. */
-export const LABEL_COLOURS: readonly (readonly [number, number, number])[] = [
-  [0, 0, 0],
-  [214, 69, 65],
-  [88, 177, 94],
-  [64, 118, 214],
-  [222, 184, 65],
-  [155, 89, 182],
-  [72, 190, 190],
-  [230, 126, 34],
-];
 
 /** One-hot (or soft) planes c f h w as a mixture of the labels' colours. */
 export function paintLabels(planes: Frames): Painting {

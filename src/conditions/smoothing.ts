@@ -1,6 +1,6 @@
 /** Gaussian smoothing, slopes and sampling between pixels of one plane, [height][width]. */
 
-/** Gaussian of standard deviation `sigma` pixels, cut at 4 sigma, borders mirrored (edge pixel twice). */
+/** Gaussian of `sigma` pixels, cut at 4 sigma; beyond the borders the picture is mirrored. */
 export function smoothPlane(
   values: Float32Array,
   height: number,

@@ -1,7 +1,7 @@
 /** Valve strokes: lines in pixel coordinates drawn as soft curves, and the file users write. */
 import { z } from 'zod';
-import { floatFrames, plane } from '../frames/frames.ts';
 import type { Frames, Point, Polyline } from '../frames/frames.ts';
+import { strokePolylines } from '../frames/paint.ts';
 
 /** One list of lines a frame: two leaflets, one interface, or nothing. */
 export type StrokeSequence = readonly (readonly Polyline[])[];
@@ -12,7 +12,7 @@ export const STROKE_THICKNESS = 0.02;
 export interface StrokeSize {
   readonly height: number;
   readonly width: number;
-  /** Full width of the curve in pixels, at half its brightness; 2 % of the longer side if left out. */
+  /** Width of the curve in pixels, at half its brightness; by default 2 % of the longer side. */
   readonly thickness?: number;
 }
 
@@ -23,50 +23,12 @@ export function drawStrokes(strokes: StrokeSequence, size: StrokeSize): Frames {
   if (!(thickness > 0)) {
     throw new Error(`drawStrokes: expected a thickness above 0 pixels, got ${thickness}`);
   }
-  const result = floatFrames({ channels: 1, frames: strokes.length, height, width });
   strokes.forEach((lines, t) => {
-    const to = plane(result, 0, t);
-    for (const line of lines) {
-      if (line.some(({ x, y }) => !Number.isFinite(x) || !Number.isFinite(y))) {
-        throw new Error(`drawStrokes: expected finite points, got a broken one in frame ${t}`);
-      }
-      line.forEach((point, i) => {
-        if (i > 0 || line.length === 1) {
-          drawSegment(to, height, width, line[Math.max(i - 1, 0)], point, thickness / 2);
-        }
-      });
+    if (lines.flat().some(({ x, y }) => !Number.isFinite(x) || !Number.isFinite(y))) {
+      throw new Error(`drawStrokes: expected finite points, got NaN or infinity in frame ${t}`);
     }
   });
-  return result;
-}
-
-/** Brightest of what is there and a capsule around a..b: half at `radius`, soft by a pixel or more. */
-function drawSegment(
-  to: Float32Array,
-  height: number,
-  width: number,
-  a: Point,
-  b: Point,
-  radius: number,
-): void {
-  const soft = Math.max(1, radius);
-  const reach = radius + soft / 2;
-  const left = Math.max(0, Math.ceil(Math.min(a.x, b.x) - reach));
-  const right = Math.min(width - 1, Math.floor(Math.max(a.x, b.x) + reach));
-  const top = Math.max(0, Math.ceil(Math.min(a.y, b.y) - reach));
-  const bottom = Math.min(height - 1, Math.floor(Math.max(a.y, b.y) + reach));
-  const [dx, dy] = [b.x - a.x, b.y - a.y];
-  const square = dx * dx + dy * dy;
-  for (let y = top; y <= bottom; y++) {
-    for (let x = left; x <= right; x++) {
-      const share = square > 0 ? ((x - a.x) * dx + (y - a.y) * dy) / square : 0;
-      const at = Math.min(Math.max(share, 0), 1);
-      const distance = Math.hypot(x - a.x - at * dx, y - a.y - at * dy);
-      const value = Math.min(Math.max(0.5 + (radius - distance) / soft, 0), 1);
-      const index = y * width + x;
-      if (value > to[index]) to[index] = value;
-    }
-  }
+  return strokePolylines(strokes, height, width, thickness);
 }
 
 const pointSchema = z.strictObject({ x: z.number(), y: z.number() });

@@ -69,7 +69,7 @@ function meanShift(from: readonly Point[], to: readonly Point[]): Warp {
 
 /** Gauss-Jordan with row pivots; the right-hand columns become the solution. False = singular. */
 function eliminate(matrix: Float64Array[], size: number): boolean {
-  const scale = matrix.reduce((most, row) => row.reduce((a, b) => Math.max(a, Math.abs(b)), most), 0);
+  const scale = Math.max(...matrix.map((row) => Math.max(...row.map(Math.abs))));
   for (let column = 0; column < size; column++) {
     let pivot = column;
     for (let row = column + 1; row < size; row++) {

@@ -8,6 +8,7 @@ import {
   letterbox,
   letterboxFrames,
   letterboxLabels,
+  letterboxScale,
   letterboxSpacing,
   toLetterbox,
 } from '../frames/resize.ts';
@@ -123,7 +124,7 @@ export function readClip(folder: string, view: View, options: ClipOptions): Clip
   const recording = readRecording(folder, view);
   const { image, kind, info } = recording;
   const sampled = sampleFrames(recording, options.frames);
-  const box = letterbox(image.height, image.width, options.size);
+  const box = letterbox(image.height, image.width, options.size, recording.spacing);
   const video = letterboxFrames(recordingVideo(recording, sampled), box);
   const sector = estimateSector(video);
   const masks = recordingMasks(recording, sampled, options.cleanBorders);
@@ -209,7 +210,7 @@ function sampleFlow(
   const { frames: total } = recording.image;
   const { size } = box;
   const result = floatFrames({ channels: 2, frames: sampled.length, height: size, width: size });
-  const scale = box.size / box.side;
+  const scale = letterboxScale(box);
   sampled.forEach((frame, t) => {
     const last = t === sampled.length - 1;
     // Only a whole cycle goes on after its last frame.
@@ -222,7 +223,9 @@ function sampleFlow(
     const flow = recordingFlow(recording, steps);
     if (!flow) return;
     const small = letterboxFrames(flow, box);
-    for (let i = 0; i < small.data.length; i++) small.data[i] *= scale;
+    const half = small.data.length / 2;
+    for (let i = 0; i < half; i++) small.data[i] *= scale.x;
+    for (let i = half; i < 2 * half; i++) small.data[i] *= scale.y;
     const joined = confineFlow(composeFlow(small), sector, 1 / size);
     plane(result, 0, t).set(plane(joined, 0, 0));
     plane(result, 1, t).set(plane(joined, 1, 0));

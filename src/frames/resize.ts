@@ -1,178 +1,18 @@
-/**
- * Changing the size of pictures: area average when a side shrinks, bilinear when it grows
- * (OpenCV's INTER_AREA and INTER_LINEAR), area vote for labels.
- */
-import { byteFrames, elementCount, floatFrames, labelFrames, plane } from './frames.ts';
+/** Changing the size of pictures, and pictures of any shape in a square and back. */
+import { byteFrames, elementCount, floatFrames, plane } from './frames.ts';
 import type { Frames, Labels, Point } from './frames.ts';
+import { resizeFrames, resizeLabels } from './resampling.ts';
 
-/** Output position i takes `counts[i]` inputs from `first[i]`, weights from `offsets[i]` on. */
-interface AxisWeights {
-  readonly first: Int32Array;
-  readonly counts: Int32Array;
-  readonly offsets: Int32Array;
-  readonly weights: Float64Array;
-}
-
-/**
- * Float pictures to `height` x `width`: per axis area average (shrinking) or bilinear with
- * half-pixel centres and repeated borders (growing). Flow values are not rescaled.
- */
-export function resizeFrames(picture: Frames, height: number, width: number): Frames {
-  if (picture.height === height && picture.width === width) {
-    return { ...picture, data: picture.data.slice() };
-  }
-  const result = floatFrames({ ...picture, height, width }, undefined, 'resizeFrames');
-  const across = axisWeights(picture.width, width, 'bilinear');
-  const down = axisWeights(picture.height, height, 'bilinear');
-  const rows = new Float32Array(picture.height * width);
-  for (let c = 0; c < picture.channels; c++) {
-    for (let t = 0; t < picture.frames; t++) {
-      shrinkRows(plane(picture, c, t), picture.width, rows, width, picture.height, across);
-      shrinkColumns(rows, plane(result, c, t), width, height, down);
-    }
-  }
-  return result;
-}
-
-function shrinkRows(
-  from: Float32Array,
-  fromWidth: number,
-  to: Float32Array,
-  toWidth: number,
-  height: number,
-  { first, counts, offsets, weights }: AxisWeights,
-): void {
-  for (let y = 0; y < height; y++) {
-    const row = y * fromWidth;
-    for (let x = 0; x < toWidth; x++) {
-      const at = row + first[x];
-      const offset = offsets[x];
-      const count = counts[x];
-      let sum = 0;
-      for (let k = 0; k < count; k++) sum += weights[offset + k] * from[at + k];
-      to[y * toWidth + x] = sum;
-    }
-  }
-}
-
-function shrinkColumns(
-  from: Float32Array,
-  to: Float32Array,
-  width: number,
-  toHeight: number,
-  { first, counts, offsets, weights }: AxisWeights,
-): void {
-  const sums = new Float64Array(width);
-  for (let y = 0; y < toHeight; y++) {
-    sums.fill(0);
-    for (let k = 0; k < counts[y]; k++) {
-      const weight = weights[offsets[y] + k];
-      const at = (first[y] + k) * width;
-      for (let x = 0; x < width; x++) sums[x] += weight * from[at + x];
-    }
-    to.set(sums, y * width);
-  }
-}
-
-/**
- * Labels to `height` x `width`: the label that covers most of each output pixel; an equal vote
- * goes to the larger label, so that a thin structure is not lost to the background. Where a side
- * grows, the nearest pixel.
- */
-export function resizeLabels(labels: Labels, height: number, width: number): Labels {
-  if (labels.height === height && labels.width === width) {
-    return { ...labels, data: labels.data.slice() };
-  }
-  const result = labelFrames(labels.frames, height, width, undefined, 'resizeLabels');
-  const across = axisWeights(labels.width, width, 'nearest');
-  const down = axisWeights(labels.height, height, 'nearest');
-  for (let t = 0; t < labels.frames; t++) {
-    const to = plane(result, 0, t);
-    const from = plane(labels, 0, t);
-    for (let y = 0; y < height; y++) {
-      for (let x = 0; x < width; x++) {
-        to[y * width + x] = voteLabel(from, labels.width, across, x, down, y);
-      }
-    }
-  }
-  return result;
-}
-
-const votes = new Float64Array(256);
-
-function voteLabel(
-  from: Uint8Array,
-  width: number,
-  across: AxisWeights,
-  x: number,
-  down: AxisWeights,
-  y: number,
-): number {
-  const left = across.first[x];
-  const right = left + across.counts[x];
-  const top = down.first[y];
-  const bottom = top + down.counts[y];
-  const columns = across.offsets[x] - left;
-  const rows = down.offsets[y] - top;
-  const start = from[top * width + left];
-  let mixed = false;
-  for (let j = top; j < bottom; j++) {
-    for (let i = left; i < right; i++) {
-      const label = from[j * width + i];
-      if (label !== start) mixed = true;
-      votes[label] += down.weights[rows + j] * across.weights[columns + i];
-    }
-  }
-  let best = start;
-  if (mixed) {
-    for (let j = top; j < bottom; j++) {
-      for (let i = left; i < right; i++) {
-        const label = from[j * width + i];
-        // Weights are sums of fractions: votes closer than rounding are equal votes.
-        const lead = votes[label] - votes[best];
-        if (lead > 1e-9 || (lead > -1e-9 && label > best)) best = label;
-      }
-    }
-    votes.fill(0);
-  }
-  votes[start] = 0;
-  return best;
-}
-
-function axisWeights(from: number, to: number, growth: 'bilinear' | 'nearest'): AxisWeights {
-  const scale = from / to;
-  const first = new Int32Array(to);
-  const counts = new Int32Array(to);
-  const offsets = new Int32Array(to);
-  const weights: number[] = [];
-  for (let i = 0; i < to; i++) {
-    offsets[i] = weights.length;
-    if (to < from) {
-      const start = i * scale;
-      const end = Math.min((i + 1) * scale, from);
-      first[i] = Math.floor(start + 1e-9);
-      const last = Math.max(first[i] + 1, Math.ceil(end - 1e-9));
-      for (let pixel = first[i]; pixel < last; pixel++) {
-        weights.push((Math.min(pixel + 1, end) - Math.max(pixel, start)) / (end - start));
-      }
-    } else if (growth === 'nearest' || from === 1) {
-      first[i] = Math.min(from - 1, Math.floor((i + 0.5) * scale));
-      weights.push(1);
-    } else {
-      const centre = Math.min(Math.max((i + 0.5) * scale - 0.5, 0), from - 1);
-      first[i] = Math.min(Math.floor(centre), from - 2);
-      weights.push(1 - (centre - first[i]), centre - first[i]);
-    }
-    counts[i] = weights.length - offsets[i];
-  }
-  return { first, counts, offsets, weights: Float64Array.from(weights) };
-}
+export { resizeFrames, resizeLabels } from './resampling.ts';
 
 /** How a picture was centred in a square and resized; made by `letterbox`. */
 export interface Letterbox {
   readonly height: number;
   readonly width: number;
-  /** Side of the square in source pixels: the longer side. */
+  /** The source with square pixels: as above unless its pixels are longer than wide or wider. */
+  readonly squareHeight: number;
+  readonly squareWidth: number;
+  /** Side of the square in square pixels: the longer side. */
   readonly side: number;
   readonly left: number;
   readonly top: number;
@@ -180,17 +20,33 @@ export interface Letterbox {
   readonly size: number;
 }
 
-/** Centres `height` x `width` in a square (padding in whole source pixels), then to `size`. */
-export function letterbox(height: number, width: number, size: number): Letterbox {
+/**
+ * Makes pixels square where `spacing` (mm along x, y) says that they are not (CAMUS was recorded
+ * with pixels twice as wide as high), centres the picture in a square by whole pixels, and brings
+ * that to `size`.
+ */
+export function letterbox(
+  height: number,
+  width: number,
+  size: number,
+  spacing: readonly [number, number] = [1, 1],
+): Letterbox {
   elementCount({ channels: 1, frames: 1, height, width }, 'letterbox');
   elementCount({ channels: 1, frames: 1, height: size, width: size }, 'letterbox');
-  const side = Math.max(height, width);
+  const coarse = Math.max(...spacing);
+  // Spacings that differ by rounding are equal.
+  const uneven = Math.abs(spacing[0] - spacing[1]) > 0.005 * coarse;
+  const squareHeight = uneven ? Math.max(1, Math.round((height * spacing[1]) / coarse)) : height;
+  const squareWidth = uneven ? Math.max(1, Math.round((width * spacing[0]) / coarse)) : width;
+  const side = Math.max(squareHeight, squareWidth);
   return {
     height,
     width,
+    squareHeight,
+    squareWidth,
     side,
-    left: Math.floor((side - width) / 2),
-    top: Math.floor((side - height) / 2),
+    left: Math.floor((side - squareWidth) / 2),
+    top: Math.floor((side - squareHeight) / 2),
     size,
   };
 }
@@ -198,13 +54,17 @@ export function letterbox(height: number, width: number, size: number): Letterbo
 /** Pads with zeros (black, background) to a square and resizes by `resizeFrames`. */
 export function letterboxFrames(picture: Frames, box: Letterbox): Frames {
   const square = floatFrames({ ...picture, height: box.side, width: box.side });
-  return resizeFrames(pasteSquare(picture, square, box), box.size, box.size);
+  fits(picture, box.height, box.width);
+  const even = resizeFrames(picture, box.squareHeight, box.squareWidth);
+  return resizeFrames(pasteSquare(even, square, box), box.size, box.size);
 }
 
 /** As `letterboxFrames`, by `resizeLabels`. */
 export function letterboxLabels(labels: Labels, box: Letterbox): Labels {
   const square = byteFrames({ ...labels, height: box.side, width: box.side });
-  return resizeLabels(pasteSquare(labels, square, box), box.size, box.size);
+  fits(labels, box.height, box.width);
+  const even = resizeLabels(labels, box.squareHeight, box.squareWidth);
+  return resizeLabels(pasteSquare(even, square, box), box.size, box.size);
 }
 
 function pasteSquare<T extends Float32Array | Uint8Array>(
@@ -212,13 +72,12 @@ function pasteSquare<T extends Float32Array | Uint8Array>(
   square: Frames<T>,
   box: Letterbox,
 ): Frames<T> {
-  fits(picture, box.height, box.width);
   for (let c = 0; c < picture.channels; c++) {
     for (let t = 0; t < picture.frames; t++) {
       const from = plane(picture, c, t);
       const to = plane(square, c, t);
-      for (let y = 0; y < box.height; y++) {
-        const row = from.subarray(y * box.width, (y + 1) * box.width);
+      for (let y = 0; y < picture.height; y++) {
+        const row = from.subarray(y * picture.width, (y + 1) * picture.width);
         to.set(row as Uint8Array & Float32Array, (box.top + y) * box.side + box.left);
       }
     }
@@ -230,18 +89,20 @@ function pasteSquare<T extends Float32Array | Uint8Array>(
 export function unletterboxFrames(picture: Frames, box: Letterbox): Frames {
   fits(picture, box.size, box.size);
   const square = resizeFrames(picture, box.side, box.side);
-  return cutSquare(square, floatFrames({ ...picture, ...sizeOf(box) }), box);
+  const even = cutSquare(square, floatFrames({ ...picture, ...squareSize(box) }), box);
+  return resizeFrames(even, box.height, box.width);
 }
 
 /** As `unletterboxFrames`, for labels. */
 export function unletterboxLabels(labels: Labels, box: Letterbox): Labels {
   fits(labels, box.size, box.size);
   const square = resizeLabels(labels, box.side, box.side);
-  return cutSquare(square, byteFrames({ ...labels, ...sizeOf(box) }), box);
+  const even = cutSquare(square, byteFrames({ ...labels, ...squareSize(box) }), box);
+  return resizeLabels(even, box.height, box.width);
 }
 
-function sizeOf({ height, width }: Letterbox): { height: number; width: number } {
-  return { height, width };
+function squareSize(box: Letterbox): { height: number; width: number } {
+  return { height: box.squareHeight, width: box.squareWidth };
 }
 
 function cutSquare<T extends Float32Array | Uint8Array>(
@@ -253,9 +114,10 @@ function cutSquare<T extends Float32Array | Uint8Array>(
     for (let t = 0; t < result.frames; t++) {
       const from = plane(square, c, t);
       const to = plane(result, c, t);
-      for (let y = 0; y < box.height; y++) {
+      for (let y = 0; y < result.height; y++) {
         const start = (box.top + y) * box.side + box.left;
-        to.set(from.subarray(start, start + box.width) as Uint8Array & Float32Array, y * box.width);
+        const row = from.subarray(start, start + result.width);
+        to.set(row as Uint8Array & Float32Array, y * result.width);
       }
     }
   }
@@ -271,21 +133,29 @@ function fits(picture: Frames<Float32Array | Uint8Array>, height: number, width:
   }
 }
 
+/** Pixels of the letterboxed picture per source pixel, along x and y. */
+export function letterboxScale(box: Letterbox): Point {
+  return {
+    x: ((box.squareWidth / box.width) * box.size) / box.side,
+    y: ((box.squareHeight / box.height) * box.size) / box.side,
+  };
+}
+
 /** A source pixel position in the letterboxed picture. */
 export function toLetterbox(point: Point, box: Letterbox): Point {
-  const scale = box.size / box.side;
+  const scale = letterboxScale(box);
   return {
-    x: (point.x + box.left + 0.5) * scale - 0.5,
-    y: (point.y + box.top + 0.5) * scale - 0.5,
+    x: (point.x + 0.5) * scale.x + (box.left * box.size) / box.side - 0.5,
+    y: (point.y + 0.5) * scale.y + (box.top * box.size) / box.side - 0.5,
   };
 }
 
 /** A position in the letterboxed picture back in source pixels. */
 export function fromLetterbox(point: Point, box: Letterbox): Point {
-  const scale = box.side / box.size;
+  const scale = letterboxScale(box);
   return {
-    x: (point.x + 0.5) * scale - 0.5 - box.left,
-    y: (point.y + 0.5) * scale - 0.5 - box.top,
+    x: (point.x + 0.5 - (box.left * box.size) / box.side) / scale.x - 0.5,
+    y: (point.y + 0.5 - (box.top * box.size) / box.side) / scale.y - 0.5,
   };
 }
 
@@ -294,6 +164,6 @@ export function letterboxSpacing(
   spacing: readonly [number, number],
   box: Letterbox,
 ): readonly [number, number] {
-  const scale = box.side / box.size;
-  return [spacing[0] * scale, spacing[1] * scale];
+  const scale = letterboxScale(box);
+  return [spacing[0] / scale.x, spacing[1] / scale.y];
 }

@@ -76,6 +76,33 @@ test('points go to the letterbox and back', () => {
   assert.ok(Math.abs(back.x - 3.25) < 1e-9 && Math.abs(back.y - 100.5) < 1e-9);
 });
 
+test('pixels twice as wide as high are made square first', () => {
+  // A disc of 10 mm across; a tenth of 549 x 778 pixels of 0.308 x 0.154 mm, as CAMUS was recorded.
+  const [width, height] = [55, 78];
+  const box = letterbox(height, width, 110, [0.308, 0.154]);
+  assert.deepEqual([box.squareHeight, box.squareWidth, box.side], [39, 55, 55]);
+  const spacing = letterboxSpacing([0.308, 0.154], box);
+  spacing.forEach((size) => assert.ok(Math.abs(size - 0.154) < 1e-9));
+  const labels = labelFrames(1, height, width);
+  for (let i = 0; i < labels.data.length; i++) {
+    const [x, y] = [(i % width) * 0.308 - 8.3, Math.floor(i / width) * 0.154 - 6];
+    labels.data[i] = Math.hypot(x, y) < 5 ? 1 : 0;
+  }
+  const round = letterboxLabels(labels, box).data;
+  const rows = new Set<number>();
+  const columns = new Set<number>();
+  round.forEach((label, i) => {
+    if (label === 1) {
+      rows.add(Math.floor(i / 110));
+      columns.add(i % 110);
+    }
+  });
+  assert.ok(Math.abs(rows.size - 65) <= 3 && Math.abs(columns.size - 65) <= 3);
+  const back = fromLetterbox(toLetterbox({ x: 12, y: 70 }, box), box);
+  assert.ok(Math.abs(back.x - 12) < 1e-9 && Math.abs(back.y - 70) < 1e-9);
+  assert.equal(unletterboxLabels(letterboxLabels(labels, box), box).height, height);
+});
+
 test('unletterboxing undoes letterboxing', () => {
   const box = letterbox(7, 10, 30);
   const labels = labelFrames(1, 7, 10, Uint8Array.from(golden.labels));

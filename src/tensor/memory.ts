@@ -110,6 +110,11 @@ export function resetPeakBytes(): void {
   if (isLoaded()) native().resetPeak();
 }
 
+/** Gives freed CPU blocks that wait to be used again back to the system. */
+export function emptyCache(): void {
+  if (isLoaded()) native().emptyCache();
+}
+
 let collector: (() => void) | null = null;
 
 /** Runs the garbage collector now, which releases handles that nobody holds. */

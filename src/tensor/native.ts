@@ -22,6 +22,7 @@ export interface Native {
   memory(): [live: number, peak: number];
   liveBytes(): number;
   resetPeak(): void;
+  emptyCache(): void;
   shape(tensor: External): number[];
   strides(tensor: External): number[];
   scalarType(tensor: External): number;

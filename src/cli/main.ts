@@ -29,15 +29,23 @@ const verbs: readonly Verb[] = [
     tensors: false,
     load: () => import('./phantom.ts'),
   },
+  {
+    name: 'train',
+    summary: 'train the autoencoder, the image encoder, stage 1 (images) and stage 2 (video)',
+    tensors: true,
+    load: () => import('./train.ts'),
+  },
 ];
 
-const introduction = 'Controllable echocardiography video synthesis: a latent diffusion model that obeys a mask,\n'
-  + 'a sketch, a mitral-valve stroke, a flow field, an image and a sentence.';
+const introduction = `Controllable echocardiography video synthesis: a latent diffusion model
+that obeys a mask, a sketch, a mitral-valve stroke, a flow field, an image
+and a sentence.`;
 
 const examples = `
 Examples:
   ./heartbeat doctor                                       what this machine offers
   ./heartbeat phantom --patients 4 --seed 1 --output DIR   a small synthetic data set
+  ./heartbeat help train                                   what a command does, its flags and defaults
 
 Flags may be written with - or _. Exit codes: 0 done, 1 failed, 2 bad usage,
 130 on Ctrl+C, 143 on SIGTERM. HEARTBEAT_DEBUG=1 prints stacks; NO_COLOR=1 turns colour off.`;

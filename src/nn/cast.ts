@@ -7,3 +7,8 @@ import type { Tensor } from '../tensor/tensor.ts';
 export function castLike(parameter: Tensor, x: Tensor): Tensor {
   return parameter.dtype === x.dtype ? parameter : parameter.to(x.dtype);
 }
+
+/** At least float32, in which sums over many elements keep their digits. */
+export function toFloat(x: Tensor): Tensor {
+  return x.dtype === 'float32' || x.dtype === 'float64' ? x : x.to('float32');
+}

@@ -1,6 +1,6 @@
 import { batchNorm, groupNorm, layerNorm } from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { castLike } from './cast.ts';
+import { castLike, toFloat } from './cast.ts';
 import { ones, zeros } from './init.ts';
 import { Module } from './module.ts';
 import type { Path } from './path.ts';
@@ -27,7 +27,29 @@ export class GroupNorm extends Module<[Tensor], Tensor> {
   }
 
   forward(x: Tensor): Tensor {
-    return groupNorm(x, this.groups, castLike(this.weight, x), castLike(this.bias, x), this.eps);
+    if (x.device !== 'cpu') {
+      return groupNorm(x, this.groups, castLike(this.weight, x), castLike(this.bias, x), this.eps);
+    }
+    // libtorch's kernel takes ten times as long on channels-last pictures, and lacks a fast bfloat16 one.
+    if (x.rank === 4 && x.strides[1] === 1) return this.channelsLast(x);
+    const y = groupNorm(toFloat(x), this.groups, toFloat(this.weight), toFloat(this.bias), this.eps);
+    return castLike(y, x);
+  }
+
+  /** In plain operators over (n, hw, c), which is how a channels-last picture lies in memory. */
+  private channelsLast(x: Tensor): Tensor {
+    const [n, channels, height, width] = x.shape;
+    const members = channels / this.groups;
+    const pixels = toFloat(x.permute([0, 2, 3, 1])).reshape([n, height * width, channels]); // n hw c
+    const share = 1 / (height * width * members);
+    const overGroup = (sums: Tensor) => sums.reshape([n, this.groups, members]).sum(2, true).mul(share);
+    const mean = overGroup(pixels.sum(1)).expand([n, this.groups, members]).reshape([n, 1, channels]);
+    const centred = pixels.sub(mean);
+    const variance = overGroup(centred.square().sum(1)); // n groups 1
+    const weight = toFloat(this.weight).reshape([1, this.groups, members]);
+    const scale = variance.add(this.eps).rsqrt().mul(weight).reshape([n, 1, channels]);
+    const y = centred.mul(scale).add_(toFloat(this.bias)); // n hw c
+    return castLike(y, x).reshape([n, height, width, channels]).permute([0, 3, 1, 2]);
   }
 }
 
@@ -45,7 +67,13 @@ export class LayerNorm extends Module<[Tensor], Tensor> {
   }
 
   forward(x: Tensor): Tensor {
-    return layerNorm(x, this.weight.shape, castLike(this.weight, x), castLike(this.bias, x), this.eps);
+    const { shape } = this.weight;
+    if (x.device !== 'cpu') {
+      return layerNorm(x, shape, castLike(this.weight, x), castLike(this.bias, x), this.eps);
+    }
+    // The bfloat16 kernel of libtorch 1.13 is the slower one, casts included.
+    const y = layerNorm(toFloat(x), shape, toFloat(this.weight), toFloat(this.bias), this.eps);
+    return castLike(y, x);
   }
 }
 
@@ -70,9 +98,10 @@ export class BatchNorm3d extends Module<[Tensor, boolean?], Tensor> {
 
   /** In float32 inside: statistics over a whole volume lose too much in 8 bits of mantissa. */
   forward(x: Tensor, training = false): Tensor {
-    return batchNorm(
-      x.to('float32'), this.weight.to('float32'), this.bias.to('float32'),
-      this.runningMean, this.runningVariance, training, 0.1, 1e-5,
-    ).to(x.dtype);
+    const y = batchNorm(
+      toFloat(x), toFloat(this.weight), toFloat(this.bias), this.runningMean, this.runningVariance,
+      training, 0.1, 1e-5,
+    );
+    return castLike(y, x);
   }
 }

@@ -9,7 +9,7 @@ export { resizeFrames, resizeLabels } from './resampling.ts';
 export interface Letterbox {
   readonly height: number;
   readonly width: number;
-  /** The source with square pixels: as above unless its pixels are longer than wide or wider. */
+  /** The source with square pixels: as above where its pixels are square. */
   readonly squareHeight: number;
   readonly squareWidth: number;
   /** Side of the square in square pixels: the longer side. */

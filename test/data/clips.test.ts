@@ -9,7 +9,7 @@ import { composeFlow, confineFlow } from '../../src/data/displacement.ts';
 import { VECTOR_INTENT } from '../../src/data/nifti.ts';
 import { estimateSector } from '../../src/data/sector.ts';
 import { floatFrames, labelFrames, plane } from '../../src/frames/frames.ts';
-import { HEIGHT, WIDTH, writePart, writeSequence, writeStills } from './camus-files.ts';
+import { frameBytes, HEIGHT, WIDTH, writePart, writeSequence, writeStills } from './camus-files.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'heartbeat-clips-'));
 after(() => rmSync(root, { recursive: true }));
@@ -177,6 +177,18 @@ test('flow is carried over the frames left out, in image sides, zero outside the
   assert.equal(clip.sector.data[inside], 1);
   writePart(folder, 'patient0006_2CH_sequence_flow', { ...flow, description: 'flow in mm' });
   near(at(readClip(folder, '2CH', { size: 24, frames: 4 }), 1), Array(4).fill(0.1 / 0.3));
+  // Pixels twice as wide as high: what moves down by one pixel moves down by half a square one.
+  for (const name of ['sequence', 'sequence_gt']) {
+    const shape = [WIDTH, HEIGHT, count];
+    const grey = frameBytes(Array.from({ length: count }, (_, t) => t));
+    const voxels = name === 'sequence' ? grey : new Uint8Array(grey.length);
+    writePart(folder, `patient0006_2CH_${name}`, { shape, data: voxels, spacing: [0.2, 0.1] });
+  }
+  writePart(folder, 'patient0006_2CH_sequence_flow', flow);
+  const wide = readClip(folder, '2CH', { size: 24, frames: 4 });
+  near(at(wide, 0), [0.3, 0.7, 1.1, 1.5]);
+  near(at(wide, 1), Array(4).fill(0.05));
+  near([...wide.spacing], [0.1, 0.1]);
   writePart(folder, 'patient0006_2CH_sequence_flow', { ...flow, intent: 0 });
   assert.throws(
     () => readClip(folder, '2CH', { size: 24, frames: 4 }),

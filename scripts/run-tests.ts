@@ -1,6 +1,7 @@
 /**
- * Runs the test files given as arguments and prints one line a file, failures in full, and node's own summary: several
- * hundred lines of passed tests help nobody to see the failed one. Exit 1 when a test fails or a file runs no test.
+ * Runs the test files given as arguments and prints one line a file, failures in full, and node's
+ * own summary: several hundred lines of passed tests help nobody to see the failed one. Exit 1 when
+ * a test fails or a file runs no test.
  */
 import { relative, resolve } from 'node:path';
 import { run } from 'node:test';
@@ -13,21 +14,33 @@ interface TestEvent {
     readonly file?: string;
     readonly message?: string;
     readonly nesting?: number;
-    readonly line?: number;
     readonly skip?: string | boolean;
-    readonly details?: { readonly duration_ms?: number; readonly type?: string; readonly error?: Error };
+    readonly details?: {
+      readonly duration_ms?: number;
+      readonly type?: string;
+      readonly error?: Error;
+    };
   };
 }
 
-interface Tally { passed: number; failed: number; skipped: string[]; milliseconds: number }
+interface Tally {
+  passed: number;
+  failed: number;
+  skipped: string[];
+  milliseconds: number;
+}
 
 const color = process.stdout.isTTY === true && !process.env.NO_COLOR;
-const paint = (format: 'red' | 'green' | 'yellow', text: string) => (color ? styleText(format, text) : text);
+const paint = (format: 'red' | 'green' | 'yellow', text: string) =>
+  color ? styleText(format, text) : text;
 
 function cause(error: Error | undefined): string {
   const origin = error?.cause instanceof Error ? error.cause : error;
   const lines = String(origin?.stack ?? origin?.message ?? origin).split('\n');
-  return lines.filter((line) => !/^ +at .*(node:|node_modules)/.test(line)).map((line) => `      ${line}`).join('\n');
+  return lines
+    .filter((line) => !/^ +at .*(node:|node_modules)/.test(line))
+    .map((line) => `      ${line}`)
+    .join('\n');
 }
 
 /** Events of node's test runner in, text out. */
@@ -52,7 +65,8 @@ async function* report(source: AsyncIterable<TestEvent>): AsyncGenerator<string>
   }
 
   for await (const { type, data } of source) {
-    if (type === 'test:diagnostic' && data.nesting === 0 && data.file === undefined) summary.push(`ℹ ${data.message}\n`);
+    if (type === 'test:diagnostic' && data.nesting === 0 && data.file === undefined)
+      summary.push(`ℹ ${data.message}\n`);
     if (type === 'test:stdout' || type === 'test:stderr') yield data.message ?? '';
     if ((type !== 'test:pass' && type !== 'test:fail') || data.file === undefined) continue;
     const file = relative(process.cwd(), data.file);
@@ -61,13 +75,17 @@ async function* report(source: AsyncIterable<TestEvent>): AsyncGenerator<string>
     const tally = tallyOf(file);
     if (data.nesting === 0) tally.milliseconds += data.details?.duration_ms ?? 0;
     const isSuite = data.details?.type === 'suite';
-    if (data.skip !== undefined && data.skip !== false) tally.skipped.push(data.skip === true ? 'no reason' : data.skip);
+    if (data.skip !== undefined && data.skip !== false)
+      tally.skipped.push(data.skip === true ? 'no reason' : data.skip);
     else if (type === 'test:pass' && !isSuite) tally.passed += 1;
     if (type === 'test:fail') {
-      const failedInside = (data.details?.error as { failureType?: string } | undefined)?.failureType;
+      const failedInside = (data.details?.error as { failureType?: string } | undefined)
+        ?.failureType;
       if (failedInside === 'subtestsFailed') continue;
       if (!isSuite) tally.failed += 1;
-      failures.push(`\n${paint('red', '✖')} ${data.name} (${file}:${data.line})\n${cause(data.details?.error)}\n`);
+      failures.push(
+        `\n${paint('red', '✖')} ${data.name} (${file})\n${cause(data.details?.error)}\n`,
+      );
     }
   }
   if (current !== null) yield fileLine(current);
@@ -76,7 +94,10 @@ async function* report(source: AsyncIterable<TestEvent>): AsyncGenerator<string>
   yield* summary;
 }
 
-// Tensor tests use every core themselves: two files at a time keep two cores busy, more would only fight.
+// Tensor tests use every core themselves: two files at a time keep two cores busy, more would only
+// fight.
 const events = run({ files: process.argv.slice(2).map((file) => resolve(file)), concurrency: 2 });
-events.on('test:fail', () => { process.exitCode = 1; });
+events.on('test:fail', () => {
+  process.exitCode = 1;
+});
 for await (const text of report(events)) process.stdout.write(text);

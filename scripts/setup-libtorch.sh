@@ -1,5 +1,6 @@
-# Sourced by setup.sh: builds the addon, after installing the libtorch and the compiler that the build found missing.
-# Which libtorch is taken, and whether the addon is fresh, is decided by build-native.sh alone.
+# Sourced by setup.sh: builds the addon, after installing the libtorch and the compiler that the
+# build found missing. Which libtorch is taken, and whether the addon is fresh, is decided by
+# build-native.sh alone.
 
 apt_allowed() {
   command -v apt-get >/dev/null 2>&1 || return 1
@@ -66,7 +67,9 @@ setup_native() {
   if compgen -G 'build/native/*/heartbeat.node' >/dev/null && build_addon; then return 0; fi
 
   if ! compiler_present; then packages+=('g++'); fi
-  if ! node --import tsx scripts/libtorch-found.ts >>"$log" 2>&1; then packages+=(libtorch-dev libopenblas0-pthread); fi
+  if ! node --import tsx scripts/libtorch-found.ts >>"$log" 2>&1; then
+    packages+=(libtorch-dev libopenblas0-pthread)
+  fi
   if [ ${#packages[@]} -gt 0 ]; then
     install "${packages[@]}"
   elif reference_blas && apt_allowed; then

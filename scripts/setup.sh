@@ -2,7 +2,8 @@
 # Sets up what is missing, once:  setup.sh javascript | native | all
 #   javascript  npm packages, and dist/ from src/
 #   native      libtorch and a compiler (by apt on Debian and Ubuntu, where allowed), then the addon
-# One short line a step goes to stderr; details go to build/setup.log. Exit 2 with one sentence when the user must act.
+# One short line a step goes to stderr; details go to build/setup.log. Exit 2 with one sentence when
+# the user must act.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 what=${1:-all}
@@ -32,7 +33,8 @@ last_line() {
   grep -v '^[[:space:]]*$' "$log" | grep -iE 'error|cannot|unable|fail' | grep -v 'complete log' | tail -n 1 | cut -c1-200 || true
 }
 
-# Runs at most one set-up of this folder at a time; a second one waits and then finds everything done.
+# Runs at most one set-up of this folder at a time; a second one waits and then finds everything
+# done.
 lock() {
   { mkdir -p build && : >>"$log"; } 2>/dev/null ||
     fail "cannot write to $PWD/build; make this folder writable, or run ./heartbeat once as its owner."
@@ -63,7 +65,8 @@ check_node() {
     fail "Node.js 20 or newer is needed, and this is Node.js $version; install a newer one from https://nodejs.org and run this again."
 }
 
-# npm keeps the list of what it installed; "npm ci" would only delete and bring back the same packages.
+# npm keeps the list of what it installed; "npm ci" would only delete and bring back the same
+# packages.
 packages_match() {
   node -e '
     const read = (path) => JSON.parse(require("fs").readFileSync(path, "utf8")).packages;

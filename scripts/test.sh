@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# npm test [-- FILE...]: sets up what is missing, checks the types, runs the tests (all of test/, or the files given).
+# npm test [-- FILE...]: sets up what is missing, checks the types, runs the tests (all of test/, or
+# the files given).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bash scripts/setup.sh all

@@ -1,9 +1,19 @@
 /**
  * Writes dist/ (JavaScript with source maps) from src/ so that a start costs no TypeScript loader.
- * dist/ has the depth of src/, so paths relative to `import.meta.url` mean the same in both.
- * Each file is replaced by a rename: a process that imports lazily meanwhile never sees half a file.
+ * dist/ has the depth of src/, so paths relative to `import.meta.url` mean the same in both. Each
+ * file is replaced by a rename: a process that imports lazily meanwhile never sees half a file.
  */
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { transformSync } from 'esbuild';
@@ -13,7 +23,10 @@ const source = join(root, 'src');
 const output = join(root, 'dist');
 const started = new Date();
 
-/** Output paths (relative to dist/) that this run has made; anything else there is left from a deleted source. */
+/**
+ * Output paths (relative to dist/) that this run has made; anything else there is left from a
+ * deleted source.
+ */
 const made = new Set<string>(['.stamp']);
 
 function replaceFile(path: string, content: string): void {
@@ -60,6 +73,7 @@ for (const path of filesBelow(source)) {
 for (const path of filesBelow(output)) {
   if (!made.has(path)) rmSync(join(output, path), { force: true });
 }
-// The stamp carries the time of the start: a source saved while this ran is newer and is taken up next time.
+// The stamp carries the time of the start: a source saved while this ran is newer and is taken up
+// next time.
 writeFileSync(join(output, '.stamp'), '');
 utimesSync(join(output, '.stamp'), started, started);

@@ -10,13 +10,16 @@ Examples:
   ./heartbeat doctor             libtorch, BLAS, threads, speed, devices, memory, disk
   ./heartbeat doctor --no-speed  the same without the measurement, which takes a few seconds
 
-LIBTORCH=FOLDER names the libtorch to use; otherwise it is the torch that python3 imports, else the system's.
+LIBTORCH=FOLDER names the libtorch to use; otherwise it is the torch that python3 imports, else
+the system's.
 OMP_NUM_THREADS=N sets the threads. Exit code 1 when no tensor can be computed.`;
 
 export function register(command: Command): void {
   command
-    .description('Say what this machine offers: libtorch (version, where from), BLAS, threads,\n'
-      + 'measured speed, CUDA devices, free memory and disk. Warns of what makes it slow.')
+    .description(
+      'Say what this machine offers: libtorch (version, where from), BLAS, threads,\n' +
+        'measured speed, CUDA devices, free memory and disk. Warns of what makes it slow.',
+    )
     .option('--no-speed', 'leave out the measurement of speed')
     .addHelpText('after', examples)
     .action(async ({ speed }: { speed: boolean }) => {
@@ -52,7 +55,10 @@ async function aboutLibtorch(speed: boolean): Promise<void> {
   const seconds = (performance.now() - began) / 1000;
   const engine = native();
   const blas = blasAmong(loadedLibraries(), engine.configuration());
-  printRow('libtorch', `${version} from ${origin} (${libraries}), loaded in ${seconds.toFixed(2)} s`);
+  printRow(
+    'libtorch',
+    `${version} from ${origin} (${libraries}), loaded in ${seconds.toFixed(2)} s`,
+  );
   printRow('BLAS', blas.path === null ? blas.name : `${blas.name} (${blas.path})`);
   printRow('threads', String(engine.threads()));
   const devices = engine.deviceCount('cuda');
@@ -60,13 +66,19 @@ async function aboutLibtorch(speed: boolean): Promise<void> {
   const slowest = speed ? await aboutSpeed(devices > 0 ? ['cpu', 'cuda'] : ['cpu']) : Infinity;
 
   if (blas.reference) {
-    warn('this is the reference BLAS, some thirty times slower than OpenBLAS:'
-      + ' run "apt-get install libopenblas0-pthread" as root.');
+    warn(
+      'this is the reference BLAS, some thirty times slower than OpenBLAS:' +
+        ' run "apt-get install libopenblas0-pthread" as root.',
+    );
   } else if (slowest < 8) {
-    warn(`${slowest.toFixed(0)} GFLOP/s in fp32 is what a reference BLAS gives, or a very busy machine.`);
+    warn(
+      `${slowest.toFixed(0)} GFLOP/s in fp32 is what a reference BLAS or a busy machine gives.`,
+    );
   }
   if (engine.threads() === 1 && processor().threads > 1) {
-    warn(`one thread on a machine with ${processor().threads}: set OMP_NUM_THREADS to the number of physical cores.`);
+    warn(
+      `one thread, and ${processor().threads} are there: set OMP_NUM_THREADS to the physical cores.`,
+    );
   } else if (engine.threads() === 1) {
     warn('one thread: this machine lends this process a single core.');
   }
@@ -77,13 +89,22 @@ async function aboutSpeed(devices: readonly string[]): Promise<number> {
   const { measureSpeed } = await import('./speed.ts');
   let processorSpeed = Infinity;
   for (const device of devices) {
-    for (const [name, dtype] of [['fp32', 'float32'], ['bf16', 'bfloat16']] as const) {
+    for (const [name, dtype] of [
+      ['fp32', 'float32'],
+      ['bf16', 'bfloat16'],
+    ] as const) {
       try {
         const { matmul, convolution } = measureSpeed(dtype, device);
-        printRow(name, `matmul ${matmul.toFixed(0)} GFLOP/s, convolution ${convolution.toFixed(0)} GFLOP/s on ${device}`);
+        printRow(
+          name,
+          `matmul ${matmul.toFixed(0)}, convolution ${convolution.toFixed(0)} GFLOP/s on ${device}`,
+        );
         if (device === 'cpu' && dtype === 'float32') processorSpeed = matmul;
       } catch (error) {
-        if (device === 'cpu') throw new UserError(`${name} on ${device} failed: ${describeError(error)}`, { cause: error });
+        if (device === 'cpu')
+          throw new UserError(`${name} on ${device} failed: ${describeError(error)}`, {
+            cause: error,
+          });
         printRow(name, `not available on ${device}: ${describeError(error)}`);
       }
     }

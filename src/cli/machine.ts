@@ -17,8 +17,8 @@ export function processor(): { name: string; threads: number } {
 }
 
 /**
- * Bytes of memory that a process can still get, and of all. Linux: MemAvailable, since "free" leaves out the file cache
- * that makes way; a container's limit counts where there is one.
+ * Bytes of memory that a process can still get, and of all. Linux: MemAvailable, since "free"
+ * leaves out the file cache that makes way; a container's limit counts where there is one.
  */
 export function memory(): { free: number; total: number } {
   let free = freemem();
@@ -56,8 +56,9 @@ const blasKinds: readonly (readonly [RegExp, string, boolean])[] = [
 ];
 
 /**
- * The BLAS among the libraries in use. `libraries` are file paths (links resolved: Debian's `libblas.so.3` is a link to
- * one of several), `configuration` is libtorch's own account of its build, for a BLAS that is linked into it.
+ * The BLAS among the libraries in use. `libraries` are file paths (links resolved: Debian's
+ * `libblas.so.3` is a link to one of several), `configuration` is libtorch's own account of its
+ * build, for a BLAS that is linked into it.
  */
 export function blasAmong(libraries: readonly string[], configuration: string): Blas {
   for (const [pattern, name, reference] of blasKinds) {
@@ -68,10 +69,17 @@ export function blasAmong(libraries: readonly string[], configuration: string): 
   if (/MKL|oneAPI Math Kernel/.test(configuration) && built !== 'open') {
     return { name: 'MKL, inside libtorch', path: null, reference: false };
   }
-  return { name: built === undefined ? 'unknown' : `${built}, inside libtorch`, path: null, reference: false };
+  return {
+    name: built === undefined ? 'unknown' : `${built}, inside libtorch`,
+    path: null,
+    reference: false,
+  };
 }
 
-/** Shared libraries that this process has mapped, links resolved; empty where the system does not tell. */
+/**
+ * Shared libraries that this process has mapped, links resolved; empty where the system does not
+ * tell.
+ */
 export function loadedLibraries(): string[] {
   if (!existsSync('/proc/self/maps')) return [];
   const paths = readFileSync('/proc/self/maps', 'utf8').matchAll(/\s(\/\S+\.so[.\d]*)$/gm);

@@ -1,20 +1,27 @@
 /**
  * The command line: `./heartbeat <verb> [flags]`.
  *
- * To add a verb, write `src/cli/<verb>.ts` that exports `register(command: Command)` (description, flags, examples by
- * `addHelpText('after', ...)`, action) and add one entry to the table below. The file is imported only when its verb
- * is asked for. A verb with verbs of its own (`train vae`) calls `attachVerbs(command, table,
- * remainingArguments(command))` in its `register`. Import what is heavy inside the action, so that its help is quick.
+ * To add a verb, write `src/cli/<verb>.ts` that exports `register(command: Command)` (description,
+ * flags, examples by `addHelpText('after', ...)`, action) and add one entry to the table below. The
+ * file is imported only when its verb is asked for. A verb with verbs of its own (`train vae`)
+ * calls `attachVerbs(command, table, remainingArguments(command))` in its `register`. Import what
+ * is heavy inside the action, so that its help is quick.
  *
- * Exit codes: 0 done, 1 failed, 2 bad usage, 130 on Ctrl+C, 143 on SIGTERM. An action fails by throwing: a `UserError`
- * is printed as it is, in one line; HEARTBEAT_DEBUG=1 adds the stack.
+ * Exit codes: 0 done, 1 failed, 2 bad usage, 130 on Ctrl+C, 143 on SIGTERM. An action fails by
+ * throwing: a `UserError` is printed as it is, in one line; HEARTBEAT_DEBUG=1 adds the stack.
  */
 import { Command, CommanderError } from 'commander';
 import { normalizeFlags } from './console/flags.ts';
 import { installSignals } from './console/signals.ts';
 import { styleFor } from './console/style.ts';
 import { describeError, exitCodeOf, Interrupted, UserError } from './console/user-error.ts';
-import { attachVerbs, oneLine, refuseUnknownFlags, usesTensors, type Verb } from './console/verbs.ts';
+import {
+  attachVerbs,
+  oneLine,
+  refuseUnknownFlags,
+  usesTensors,
+  type Verb,
+} from './console/verbs.ts';
 
 const verbs: readonly Verb[] = [
   {
@@ -25,7 +32,8 @@ const verbs: readonly Verb[] = [
   },
   {
     name: 'phantom',
-    summary: 'write synthetic echocardiograms in the CAMUS layout, with true masks, flow and leaflets',
+    summary:
+      'write synthetic echocardiograms in the CAMUS layout, with true masks, flow and leaflets',
     tensors: false,
     load: () => import('./phantom.ts'),
   },
@@ -45,7 +53,7 @@ const examples = `
 Examples:
   ./heartbeat doctor                                       what this machine offers
   ./heartbeat phantom --patients 4 --seed 1 --output DIR   a small synthetic data set
-  ./heartbeat help train                                   what a command does, its flags and defaults
+  ./heartbeat help train                                   what a command does, its flags
 
 Flags may be written with - or _. Exit codes: 0 done, 1 failed, 2 bad usage,
 130 on Ctrl+C, 143 on SIGTERM. HEARTBEAT_DEBUG=1 prints stacks; NO_COLOR=1 turns colour off.`;
@@ -83,7 +91,8 @@ function report(error: unknown): number {
   const style = styleFor(process.stderr);
   const paint = error instanceof Interrupted ? style.yellow : style.red;
   process.stderr.write(`${paint('heartbeat:')} ${describeError(error)}\n`);
-  if (process.env.HEARTBEAT_DEBUG === '1' && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  if (process.env.HEARTBEAT_DEBUG === '1' && error instanceof Error)
+    process.stderr.write(`${error.stack}\n`);
   return exitCodeOf(error);
 }
 
@@ -97,7 +106,9 @@ process.stdout.on('error', ignoreClosedPipe);
 process.stderr.on('error', ignoreClosedPipe);
 installSignals();
 if (Number(process.versions.node.split('.')[0]) < 20) {
-  process.stderr.write(`heartbeat: Node.js 20 or newer is needed, and this is Node.js ${process.versions.node}.\n`);
+  process.stderr.write(
+    `heartbeat: Node.js 20 or newer is needed, and this is Node.js ${process.versions.node}.\n`,
+  );
   process.exitCode = 2;
 } else {
   try {

@@ -9,10 +9,21 @@ export interface PhantomTask {
   readonly views: readonly View[];
 }
 
-/** A patient is on disk, or the work failed: the code and path of a system error do not cross threads by themselves. */
+/**
+ * A patient is on disk, or the work failed: the code and path of a system error do not cross
+ * threads by themselves.
+ */
 export type PhantomMessage =
   | { readonly done: number; readonly id: string }
-  | { readonly error: { message: string; code?: string; path?: string; syscall?: string; stack?: string } };
+  | {
+      readonly error: {
+        message: string;
+        code?: string;
+        path?: string;
+        syscall?: string;
+        stack?: string;
+      };
+    };
 
 const { directory, ...options } = workerData as PhantomTask;
 

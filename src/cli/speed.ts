@@ -18,32 +18,45 @@ const grid = 32;
 const matmulFlops = 2 * side ** 3;
 const convolutionFlops = 2 * pictures * grid ** 2 * channels ** 2 * 9;
 
-/** Best of the calls that fit in a third of a second, after one to warm up; a slow library gets two calls. */
+/**
+ * Best of the calls that fit in a third of a second, after one to warm up; a slow library gets two
+ * calls.
+ */
 function gigaflops(flops: number, compute: () => Tensor): number {
   const timed = () => {
     const began = performance.now();
     // Reading one value waits for a device that works on its own time.
-    scope(() => { compute().flatten().narrow(0, 0, 1).to('float32').item(); });
+    scope(() => {
+      compute().flatten().narrow(0, 0, 1).to('float32').item();
+    });
     return (performance.now() - began) / 1000;
   };
   let best = timed();
   const end = performance.now() + 330;
-  do best = Math.min(best, timed()); while (performance.now() < end);
+  do best = Math.min(best, timed());
+  while (performance.now() < end);
   return flops / best / 1e9;
 }
 
-/** Measures matrix product and convolution on `device`; about a second a dtype. Throws what libtorch throws. */
+/**
+ * Measures matrix product and convolution on `device`; about a second a dtype. Throws what libtorch
+ * throws.
+ */
 export function measureSpeed(dtype: Speed['dtype'], device: string): Speed {
-  return noGrad(() => scope(() => {
-    const values = (shape: number[]) => randn(shape, { device }).to(dtype);
-    const a = values([side, side]);
-    const b = values([side, side]);
-    const picture = values([pictures, channels, grid, grid]);
-    const kernel = values([channels, channels, 3, 3]);
-    return {
-      dtype,
-      matmul: gigaflops(matmulFlops, () => a.matmul(b)),
-      convolution: gigaflops(convolutionFlops, () => conv2d(picture, kernel, null, [1, 1], [1, 1])),
-    };
-  }));
+  return noGrad(() =>
+    scope(() => {
+      const values = (shape: number[]) => randn(shape, { device }).to(dtype);
+      const a = values([side, side]);
+      const b = values([side, side]);
+      const picture = values([pictures, channels, grid, grid]);
+      const kernel = values([channels, channels, 3, 3]);
+      return {
+        dtype,
+        matmul: gigaflops(matmulFlops, () => a.matmul(b)),
+        convolution: gigaflops(convolutionFlops, () =>
+          conv2d(picture, kernel, null, [1, 1], [1, 1]),
+        ),
+      };
+    }),
+  );
 }

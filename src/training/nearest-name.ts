@@ -1,4 +1,7 @@
-/** The known name that a mistyped one most likely meant: unknown keys, flags, verbs and presets all ask here. */
+/**
+ * The known name that a mistyped one most likely meant: unknown keys, flags, verbs and presets all
+ * ask here.
+ */
 
 /**
  * Optimal string alignment distance (Damerau-Levenshtein with each substring edited at most once):
@@ -32,7 +35,10 @@ function plain(name: string): string {
   return name.replace(/[-_\s]/g, '').toLowerCase();
 }
 
-/** The nearest of `known`, or null when none is within 2 edits, or a third of the name's length for long names. */
+/**
+ * The nearest of `known`, or null when none is within 2 edits, or a third of the name's length for
+ * long names.
+ */
 export function nearestName(given: string, known: Iterable<string>): string | null {
   const wanted = plain(given);
   const limit = Math.max(2, Math.floor(wanted.length / 3));
@@ -49,10 +55,14 @@ export function nearestName(given: string, known: Iterable<string>): string | nu
   return best;
 }
 
-/** One sentence: `unknown key "learninRate": did you mean "learningRate"?`, or the list where nothing is near. */
+/**
+ * One sentence: `unknown key "learninRate": did you mean "learningRate"?`, or the list where
+ * nothing is near.
+ */
 export function unknownName(kind: string, given: string, known: Iterable<string>): string {
   const names = [...known];
   const nearest = nearestName(given, names);
-  const hint = nearest === null ? `expected one of ${names.join(', ')}` : `did you mean "${nearest}"?`;
+  const hint =
+    nearest === null ? `expected one of ${names.join(', ')}` : `did you mean "${nearest}"?`;
   return `unknown ${kind} "${given}": ${hint}`;
 }

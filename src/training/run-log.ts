@@ -1,8 +1,17 @@
 /**
- * What a run says about itself, to several listeners at once: JSONL (`metrics.jsonl`), TensorBoard (`logs/`), preview
- * pictures (`previews/`), and whoever else is given (the console's progress).
+ * What a run says about itself, to several listeners at once: JSONL (`metrics.jsonl`), TensorBoard
+ * (`logs/`), preview pictures (`previews/`), and whoever else is given (the console's progress).
  */
-import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import type { Picture } from '../frames/colour.ts';
 import { encodePng } from '../frames/png.ts';
@@ -51,7 +60,10 @@ function previewName(name: string, step: number): string {
 }
 
 /** One JSON object a line; a line that a killed process left unfinished is cut off first. */
-function openJsonLines(folder: string, { resumeStep, clock = () => Date.now() / 1000 }: RunLogOptions): LogSink {
+function openJsonLines(
+  folder: string,
+  { resumeStep, clock = () => Date.now() / 1000 }: RunLogOptions,
+): LogSink {
   const path = join(folder, 'metrics.jsonl');
   const previews = join(folder, 'previews');
   const kept = existsSync(path) ? readFileSync(path).lastIndexOf('\n') + 1 : 0;
@@ -67,7 +79,8 @@ function openJsonLines(folder: string, { resumeStep, clock = () => Date.now() / 
   if (resumeStep !== undefined) line({ step: resumeStep, event: 'resume' });
   return {
     // JSON has no NaN and no infinity, and a null would hide which of them it was.
-    scalar: (name, value, step) => line({ step, name, value: Number.isFinite(value) ? value : String(value) }),
+    scalar: (name, value, step) =>
+      line({ step, name, value: Number.isFinite(value) ? value : String(value) }),
     image(name, png, step) {
       mkdirSync(previews, { recursive: true });
       writeFileSync(join(previews, previewName(name, step)), png);

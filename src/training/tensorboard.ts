@@ -1,12 +1,28 @@
 /**
- * TensorBoard event files: TFRecord framing around `tensorflow.Event` messages (event.proto, summary.proto).
- * Scalars, PNG images and texts; a run that resumes appends to its last file.
+ * TensorBoard event files: TFRecord framing around `tensorflow.Event` messages (event.proto,
+ * summary.proto). Scalars, PNG images and texts; a run that resumes appends to its last file.
  * Golden: test/golden/tensorboard-events.py writes the same events with the tensorboard package.
  */
-import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, readFileSync, readdirSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  writeSync,
+} from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { bytesField, doubleField, floatField, messageField, stringField, varintField } from './protobuf.ts';
+import {
+  bytesField,
+  doubleField,
+  floatField,
+  messageField,
+  stringField,
+  varintField,
+} from './protobuf.ts';
 
 const crcTable = Uint32Array.from({ length: 256 }, (_, byte) => {
   let value = byte;
@@ -21,7 +37,10 @@ export function crc32c(data: Uint8Array): number {
   return (crc ^ 0xffffffff) >>> 0;
 }
 
-/** The rotated and shifted CRC that TFRecord stores, so that a CRC of data that holds CRCs stays a good one. */
+/**
+ * The rotated and shifted CRC that TFRecord stores, so that a CRC of data that holds CRCs stays a
+ * good one.
+ */
 export function maskedCrc32c(data: Uint8Array): number {
   const crc = crc32c(data);
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
@@ -37,13 +56,17 @@ function record(data: Uint8Array): Buffer {
   return framed;
 }
 
-/** Bytes of the whole records at the start of `file`; what a killed process left half-written behind them is not. */
+/**
+ * Bytes of the whole records at the start of `file`; what a killed process left half-written behind
+ * them is not.
+ */
 export function wholeRecords(file: Buffer): number {
   let at = 0;
   while (at + 12 <= file.length) {
     const length = Number(file.readBigUInt64LE(at));
     const end = at + 12 + length + 4;
-    if (file.readUInt32LE(at + 8) !== maskedCrc32c(file.subarray(at, at + 8)) || end > file.length) break;
+    if (file.readUInt32LE(at + 8) !== maskedCrc32c(file.subarray(at, at + 8)) || end > file.length)
+      break;
     at = end;
   }
   return at;
@@ -52,7 +75,9 @@ export function wholeRecords(file: Buffer): number {
 function pngSize(png: Uint8Array): { width: number; height: number } {
   const header = Buffer.from(png.buffer, png.byteOffset, Math.min(png.byteLength, 24));
   if (header.length < 24 || header.toString('latin1', 1, 4) !== 'PNG') {
-    throw new Error(`TensorBoard image: expected a PNG, got ${png.byteLength} bytes that do not start as one`);
+    throw new Error(
+      `TensorBoard image: expected a PNG, got ${png.byteLength} bytes that do not start as one`,
+    );
   }
   return { width: header.readUInt32BE(16), height: header.readUInt32BE(20) };
 }
@@ -78,11 +103,17 @@ export interface EventWriterOptions {
   readonly clock?: () => number;
 }
 
-/** Opens the event file of a run folder: the newest one there, or a new one. Errors: those of the file system. */
+/**
+ * Opens the event file of a run folder: the newest one there, or a new one. Errors: those of the
+ * file system.
+ */
 export function openEventWriter(folder: string, options: EventWriterOptions = {}): EventWriter {
   const clock = options.clock ?? (() => Date.now() / 1000);
   mkdirSync(folder, { recursive: true });
-  const newest = readdirSync(folder).filter((name) => name.startsWith('events.out.tfevents.')).sort().at(-1);
+  const newest = readdirSync(folder)
+    .filter((name) => name.startsWith('events.out.tfevents.'))
+    .sort()
+    .at(-1);
   const stamp = String(Math.floor(clock())).padStart(10, '0');
   const path = join(folder, newest ?? `events.out.tfevents.${stamp}.${hostname()}.${process.pid}`);
   const kept = existsSync(path) ? wholeRecords(readFileSync(path)) : 0;
@@ -99,7 +130,8 @@ export function openEventWriter(folder: string, options: EventWriterOptions = {}
   }
 
   if (kept === 0) event(0, stringField(3, 'brain.Event:2'));
-  if (options.resumeStep !== undefined) event(options.resumeStep, messageField(7, varintField(1, sessionStart)));
+  if (options.resumeStep !== undefined)
+    event(options.resumeStep, messageField(7, varintField(1, sessionStart)));
   return {
     path,
     scalar(name, value, step) {
@@ -107,12 +139,27 @@ export function openEventWriter(folder: string, options: EventWriterOptions = {}
     },
     image(name, png, step) {
       const { width, height } = pngSize(png);
-      const image = [varintField(1, height), varintField(2, width), varintField(3, rgb), bytesField(4, png)];
+      const image = [
+        varintField(1, height),
+        varintField(2, width),
+        varintField(3, rgb),
+        bytesField(4, png),
+      ];
       summary(step, stringField(1, name), messageField(4, ...image));
     },
     text(name, text, step) {
-      const tensor = messageField(8, varintField(1, stringType), messageField(2), stringField(8, text));
-      summary(step, stringField(1, name), tensor, messageField(9, messageField(1, stringField(1, 'text'))));
+      const tensor = messageField(
+        8,
+        varintField(1, stringType),
+        messageField(2),
+        stringField(8, text),
+      );
+      summary(
+        step,
+        stringField(1, name),
+        tensor,
+        messageField(9, messageField(1, stringField(1, 'text'))),
+      );
     },
     close() {
       closeSync(file);

@@ -9,12 +9,20 @@ import { fileURLToPath } from 'node:url';
 
 const launcher = fileURLToPath(new URL('../../heartbeat', import.meta.url));
 let elsewhere = '';
-before(() => { elsewhere = mkdtempSync(join(tmpdir(), 'heart beat ')); });
+before(() => {
+  elsewhere = mkdtempSync(join(tmpdir(), 'heart beat '));
+});
 after(() => rmSync(elsewhere, { recursive: true, force: true }));
 
-function heartbeat(args: readonly string[], environment: Record<string, string> = {}, program = launcher) {
+function heartbeat(
+  args: readonly string[],
+  environment: Record<string, string> = {},
+  program = launcher,
+) {
   const result = spawnSync(program, args, {
-    cwd: elsewhere, encoding: 'utf8', env: { PATH: process.env.PATH, HOME: elsewhere, ...environment },
+    cwd: elsewhere,
+    encoding: 'utf8',
+    env: { PATH: process.env.PATH, HOME: elsewhere, ...environment },
   });
   return { code: result.status, out: result.stdout, err: result.stderr };
 }
@@ -32,12 +40,16 @@ describe('help', () => {
       const { code, out, err } = heartbeat(args);
       assert.equal(code, 0);
       assert.equal(err, '');
-      for (const word of ['doctor', 'phantom', 'Examples:', 'Exit codes']) assert.ok(out.includes(word), word);
+      for (const word of ['doctor', 'phantom', 'Examples:', 'Exit codes'])
+        assert.ok(out.includes(word), word);
     }
   });
 
   it('of a command shows flags, defaults and an example', () => {
-    for (const args of [['phantom', '--help'], ['help', 'phantom']]) {
+    for (const args of [
+      ['phantom', '--help'],
+      ['help', 'phantom'],
+    ]) {
       const { code, out } = heartbeat(args);
       assert.equal(code, 0);
       for (const text of ['--patients', '--seed', '--output', 'default: ', 'Examples:']) {
@@ -92,7 +104,10 @@ describe('mistakes', () => {
   });
 
   it('_ in a flag is as good as -', () => {
-    assertSentence(heartbeat(['phantom', '--out_put', 'x']), /unknown flag "--out-put": did you mean "--output"/);
+    assertSentence(
+      heartbeat(['phantom', '--out_put', 'x']),
+      /unknown flag "--out-put": did you mean "--output"/,
+    );
   });
 
   it('a missing value and a missing flag exit 2', () => {
@@ -121,7 +136,10 @@ describe('mistakes', () => {
 
 describe('launcher', () => {
   it('says in one sentence that Node is missing, and exits 2', () => {
-    const result = spawnSync('/bin/sh', [launcher, '--help'], { encoding: 'utf8', env: { PATH: elsewhere } });
+    const result = spawnSync('/bin/sh', [launcher, '--help'], {
+      encoding: 'utf8',
+      env: { PATH: elsewhere },
+    });
     assert.equal(result.status, 2);
     assert.match(result.stderr, /Node\.js 20 or newer is needed/);
   });

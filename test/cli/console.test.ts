@@ -9,18 +9,29 @@ import { integer, namedNumber, normalizeFlags, number } from '../../src/cli/cons
 import { formatDuration, startProgress } from '../../src/cli/console/progress.ts';
 import { styleFor } from '../../src/cli/console/style.ts';
 import { temporaryOutput } from '../../src/cli/console/temporary-output.ts';
-import { describeError, exitCodeOf, Interrupted, UserError } from '../../src/cli/console/user-error.ts';
+import {
+  describeError,
+  exitCodeOf,
+  Interrupted,
+  UserError,
+} from '../../src/cli/console/user-error.ts';
 import { blasAmong } from '../../src/cli/machine.ts';
 import { editDistance, nearestName, unknownName } from '../../src/training/nearest-name.ts';
 
 let folder = '';
-beforeEach(() => { folder = mkdtempSync(join(tmpdir(), 'heartbeat console ')); });
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'heartbeat console '));
+});
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('nearest name', () => {
   it('counts insertions, deletions, substitutions and swaps', () => {
     const cases: [string, string, number][] = [
-      ['', 'abc', 3], ['kitten', 'sitting', 3], ['ab', 'ba', 1], ['ca', 'abc', 3], ['same', 'same', 0],
+      ['', 'abc', 3],
+      ['kitten', 'sitting', 3],
+      ['ab', 'ba', 1],
+      ['ca', 'abc', 3],
+      ['same', 'same', 0],
     ];
     for (const [a, b, distance] of cases) {
       assert.equal(editDistance(a, b), distance, `${a} ${b}`);
@@ -35,14 +46,25 @@ describe('nearest name', () => {
     assert.equal(nearestName('sede', keys), 'seed');
     assert.equal(nearestName('guidance', keys), null);
     assert.equal(unknownName('key', 'sede', keys), 'unknown key "sede": did you mean "seed"?');
-    assert.match(unknownName('key', 'guidance', keys), /expected one of learningRate, maxTrainSteps, seed/);
+    assert.match(
+      unknownName('key', 'guidance', keys),
+      /expected one of learningRate, maxTrainSteps, seed/,
+    );
   });
 });
 
 describe('flags', () => {
   it('take - and _ alike, in names only', () => {
     assert.deepEqual(
-      normalizeFlags(['train', '--max_train_steps=5', '--output', 'a_b', '--set=x_y', '--', '--a_b']),
+      normalizeFlags([
+        'train',
+        '--max_train_steps=5',
+        '--output',
+        'a_b',
+        '--set=x_y',
+        '--',
+        '--a_b',
+      ]),
       ['train', '--max-train-steps=5', '--output', 'a_b', '--set=x_y', '--', '--a_b'],
     );
   });
@@ -55,7 +77,8 @@ describe('flags', () => {
     for (const text of ['', '1.5', '1e3', '0x10', 'NaN', '99999999999999999999']) {
       assert.throws(() => integer()(text), /expected a whole number/, text);
     }
-    for (const text of ['', ' ', 'Infinity', 'one']) assert.throws(() => number()(text), /expected a number/, text);
+    for (const text of ['', ' ', 'Infinity', 'one'])
+      assert.throws(() => number()(text), /expected a number/, text);
     assert.throws(() => namedNumber()('mask', undefined), /expected name=number/);
   });
 });
@@ -63,19 +86,30 @@ describe('flags', () => {
 describe('errors', () => {
   it('are one line, with the exit code of their kind', () => {
     assert.equal(describeError(new UserError('a\n  b')), 'a b');
-    assert.match(describeError(new TypeError('x is undefined')), /^TypeError: x is undefined \(a defect in heartbeat/);
+    assert.match(
+      describeError(new TypeError('x is undefined')),
+      /^TypeError: x is undefined \(a defect in heartbeat/,
+    );
     assert.deepEqual(
-      [new UserError('a'), new UserError('a', { exitCode: 2 }), new Interrupted('SIGINT'), new Interrupted('SIGTERM'), 7]
-        .map(exitCodeOf),
+      [
+        new UserError('a'),
+        new UserError('a', { exitCode: 2 }),
+        new Interrupted('SIGINT'),
+        new Interrupted('SIGTERM'),
+        7,
+      ].map(exitCodeOf),
       [1, 2, 130, 143, 1],
     );
   });
 
   it('of the system name the path and the reason', () => {
-    assert.throws(() => readFileSync(join(folder, 'none')), (error) => {
-      assert.equal(describeError(error), `${join(folder, 'none')}: no such file or folder`);
-      return true;
-    });
+    assert.throws(
+      () => readFileSync(join(folder, 'none')),
+      (error) => {
+        assert.equal(describeError(error), `${join(folder, 'none')}: no such file or folder`);
+        return true;
+      },
+    );
     const full = Object.assign(new Error('write'), { code: 'ENOSPC', syscall: 'write' });
     assert.equal(describeError(full), 'the disk is full (write)');
   });
@@ -85,11 +119,28 @@ describe('progress', () => {
   function recorded(isTTY: boolean) {
     let now = 0;
     let text = '';
-    const stream = { isTTY, columns: 80, write: (part: string) => { text += part; } };
+    const stream = {
+      isTTY,
+      columns: 80,
+      write: (part: string) => {
+        text += part;
+      },
+    };
     const progress = startProgress({
-      label: 'train', total: 100, unit: 'steps', initial: 10, stream, clock: () => now,
+      label: 'train',
+      total: 100,
+      unit: 'steps',
+      initial: 10,
+      stream,
+      clock: () => now,
     });
-    return { progress, advance: (seconds: number) => { now += seconds * 1000; }, text: () => text };
+    return {
+      progress,
+      advance: (seconds: number) => {
+        now += seconds * 1000;
+      },
+      text: () => text,
+    };
   }
 
   it('prints a plain line every five seconds where there is no terminal', () => {
@@ -99,8 +150,11 @@ describe('progress', () => {
       progress.update(done, 'loss 0.5');
     }
     progress.finish('saved');
-    assert.equal(text(), 'train 20/100 steps, 2.0 steps/s, 40 s left, loss 0.5\n'
-      + 'train 30/100 steps, 2.0 steps/s, 35 s left, loss 0.5\ntrain: 30 steps in 10 s, saved\n');
+    assert.equal(
+      text(),
+      'train 20/100 steps, 2.0 steps/s, 40 s left, loss 0.5\n' +
+        'train 30/100 steps, 2.0 steps/s, 35 s left, loss 0.5\ntrain: 30 steps in 10 s, saved\n',
+    );
   });
 
   it('redraws one line on a terminal, within its width', () => {
@@ -134,7 +188,10 @@ describe('BLAS', () => {
     const libraries = '/usr/lib/x86_64-linux-gnu';
     assert.equal(blasAmong([`${libraries}/blas/libblas.so.3.11.0`], '').reference, true);
     assert.equal(blasAmong([`${libraries}/openblas-pthread/libblas.so.3`], '').name, 'OpenBLAS');
-    assert.equal(blasAmong([], 'BLAS_INFO=mkl, Intel(R) oneAPI Math Kernel Library').name, 'MKL, inside libtorch');
+    assert.equal(
+      blasAmong([], 'BLAS_INFO=mkl, Intel(R) oneAPI Math Kernel Library').name,
+      'MKL, inside libtorch',
+    );
   });
 });
 
@@ -159,9 +216,18 @@ describe('temporary outputs', () => {
 describe('signals', () => {
   const fixture = fileURLToPath(new URL('./signal-fixture.ts', import.meta.url));
 
-  function interrupted(mode: string, signals: readonly NodeJS.Signals[]): Promise<{ code: number | null; err: string }> {
+  function interrupted(
+    mode: string,
+    signals: readonly NodeJS.Signals[],
+  ): Promise<{ code: number | null; err: string }> {
     return new Promise((resolve, reject) => {
-      const child = spawn(process.execPath, ['--import', 'tsx', fixture, join(folder, 'out'), mode]);
+      const child = spawn(process.execPath, [
+        '--import',
+        'tsx',
+        fixture,
+        join(folder, 'out'),
+        mode,
+      ]);
       let err = '';
       const pending = [...signals];
       const next = () => {

@@ -15,7 +15,9 @@ const clock = () => 1700000000.25;
 const png = Buffer.from(golden.png, 'hex');
 
 let folder = '';
-beforeEach(() => { folder = mkdtempSync(join(tmpdir(), 'heartbeat log ')); });
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'heartbeat log '));
+});
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 function writeGoldenEvents(): string {
@@ -30,7 +32,8 @@ function writeGoldenEvents(): string {
 
 describe('TensorBoard events', () => {
   it('has the CRC-32C of RFC 3720', () => {
-    for (const [text, crc] of Object.entries(golden.crc32c)) assert.equal(crc32c(Buffer.from(text)), crc);
+    for (const [text, crc] of Object.entries(golden.crc32c))
+      assert.equal(crc32c(Buffer.from(text)), crc);
   });
 
   it('writes the bytes that the tensorboard package writes', () => {
@@ -63,16 +66,27 @@ describe('TensorBoard events', () => {
 });
 
 describe('run log', () => {
-  const lines = () => readFileSync(join(folder, 'metrics.jsonl'), 'utf8').trimEnd().split('\n')
-    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  const lines = () =>
+    readFileSync(join(folder, 'metrics.jsonl'), 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
 
   it('writes JSONL, events and previews, and tells other listeners', () => {
     const heard: string[] = [];
     const listener = {
-      scalar: (name: string, value: number, step: number) => { heard.push(`${name}=${value}@${step}`); },
-      image: (name: string) => { heard.push(name); },
-      text: (name: string) => { heard.push(name); },
-      close: () => { heard.push('closed'); },
+      scalar: (name: string, value: number, step: number) => {
+        heard.push(`${name}=${value}@${step}`);
+      },
+      image: (name: string) => {
+        heard.push(name);
+      },
+      text: (name: string) => {
+        heard.push(name);
+      },
+      close: () => {
+        heard.push('closed');
+      },
     };
     const log = openRunLog(folder, { clock, also: [listener] });
     log.scalar('train/loss', 0.5, 1);
@@ -83,18 +97,35 @@ describe('run log', () => {
     assert.deepEqual(lines(), [
       { time: 1700000000.25, step: 1, name: 'train/loss', value: 0.5 },
       { time: 1700000000.25, step: 2, name: 'train/loss', value: 'NaN' },
-      { time: 1700000000.25, step: 40, name: 'sample/all conditions',
-        image: 'previews/sample-all-conditions-00000040.png' },
+      {
+        time: 1700000000.25,
+        step: 40,
+        name: 'sample/all conditions',
+        image: 'previews/sample-all-conditions-00000040.png',
+      },
       { time: 1700000000.25, step: 0, name: 'config', text: 'a: 1' },
     ]);
-    assert.deepEqual(readFileSync(join(folder, 'previews/sample-all-conditions-00000040.png')), png);
+    assert.deepEqual(
+      readFileSync(join(folder, 'previews/sample-all-conditions-00000040.png')),
+      png,
+    );
     assert.equal(readdirSync(join(folder, 'logs')).length, 1);
-    assert.deepEqual(heard, ['train/loss=0.5@1', 'train/loss=NaN@2', 'sample/all conditions', 'config', 'closed']);
+    assert.deepEqual(heard, [
+      'train/loss=0.5@1',
+      'train/loss=NaN@2',
+      'sample/all conditions',
+      'config',
+      'closed',
+    ]);
   });
 
   it('takes pictures as values too, and makes a PNG of them', () => {
     const log = openRunLog(folder, { clock });
-    log.image('ramp', { channels: 1, frames: 1, height: 1, width: 2, data: Float32Array.of(0, 1) }, 3);
+    log.image(
+      'ramp',
+      { channels: 1, frames: 1, height: 1, width: 2, data: Float32Array.of(0, 1) },
+      3,
+    );
     log.close();
     const picture = readPng(join(folder, 'previews/ramp-00000003.png'));
     assert.deepEqual([picture.width, picture.height, ...picture.data], [2, 1, 0, 1]);
@@ -109,14 +140,28 @@ describe('run log', () => {
     second.scalar('a', 2, 2);
     second.close();
     const rows = lines().map(({ step, name, value, event }) => [step, name ?? event, value]);
-    assert.deepEqual(rows, [[1, 'a', 1], [1, 'resume', undefined], [2, 'a', 2]]);
+    assert.deepEqual(rows, [
+      [1, 'a', 1],
+      [1, 'resume', undefined],
+      [2, 'a', 2],
+    ]);
   });
 
   it('hands every call to every log', () => {
     const calls: string[] = [];
     const named = (name: string) => ({
-      scalar: () => { calls.push(`${name} scalar`); }, image: () => { calls.push(`${name} image`); },
-      text: () => { calls.push(`${name} text`); }, close: () => { calls.push(`${name} close`); },
+      scalar: () => {
+        calls.push(`${name} scalar`);
+      },
+      image: () => {
+        calls.push(`${name} image`);
+      },
+      text: () => {
+        calls.push(`${name} text`);
+      },
+      close: () => {
+        calls.push(`${name} close`);
+      },
     });
     const log = everyLog([named('a'), named('b')]);
     log.scalar('x', 1, 1);

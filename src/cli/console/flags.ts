@@ -40,8 +40,11 @@ export function number(range: Range = {}): (text: string) => number {
 }
 
 /** `name=number`, may be given several times: collects into a record. */
-export function namedNumber(range: Range = {}): (
-  text: string, previous: Readonly<Record<string, number>> | undefined,
+export function namedNumber(
+  range: Range = {},
+): (
+  text: string,
+  previous: Readonly<Record<string, number>> | undefined,
 ) => Record<string, number> {
   const parse = number(range);
   return (text, previous) => {
@@ -56,7 +59,10 @@ export function repeated(text: string, previous: readonly string[] | undefined):
   return [...(previous ?? []), text];
 }
 
-/** `--max_train_steps=5` is `--max-train-steps=5`; what follows `--` and what is no flag stays as it is. */
+/**
+ * `--max_train_steps=5` is `--max-train-steps=5`; what follows `--` and what is no flag stays as it
+ * is.
+ */
 export function normalizeFlags(args: readonly string[]): string[] {
   const end = args.indexOf('--');
   return args.map((arg, at) => {

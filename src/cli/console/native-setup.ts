@@ -1,4 +1,7 @@
-/** Sets the addon up before the first verb that works with tensors; costs a few milliseconds when that is done. */
+/**
+ * Sets the addon up before the first verb that works with tensors; costs a few milliseconds when
+ * that is done.
+ */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -17,8 +20,8 @@ function addonIsBuilt(): boolean {
 }
 
 /**
- * Runs `scripts/setup.sh native`, whose lines go to stderr. Throws `UserError` (exit 2) when it could not be done; the
- * script has then printed the sentence that says what to do.
+ * Runs `scripts/setup.sh native`, whose lines go to stderr. Throws `UserError` (exit 2) when it
+ * could not be done; the script has then printed the sentence that says what to do.
  */
 export function ensureNative(): void {
   if (addonIsBuilt()) return;
@@ -29,6 +32,7 @@ export function ensureNative(): void {
   if (status === 0) return;
   if (signal === 'SIGINT' || status === 130) throw new Interrupted('SIGINT');
   if (signal === 'SIGTERM' || status === 143) throw new Interrupted('SIGTERM');
-  if (error !== undefined) throw new UserError(`bash could not be started: ${error.message}`, { exitCode: 2 });
+  if (error !== undefined)
+    throw new UserError(`bash could not be started: ${error.message}`, { exitCode: 2 });
   throw new UserError('the set-up of libtorch did not succeed', { exitCode: 2, shown: true });
 }

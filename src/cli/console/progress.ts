@@ -1,4 +1,7 @@
-/** Progress of a counted loop: a bar that redraws on a terminal, plain lines every few seconds elsewhere. */
+/**
+ * Progress of a counted loop: a bar that redraws on a terminal, plain lines every few seconds
+ * elsewhere.
+ */
 
 export interface ProgressOptions {
   /** What is being done, two or three words. */
@@ -25,7 +28,10 @@ export interface Progress {
 
 const lineEvery = 5000;
 const redrawEvery = 100;
-/** The rate is that of the last half minute or so, so that the time left follows a machine that slows down. */
+/**
+ * The rate is that of the last half minute or so, so that the time left follows a machine that
+ * slows down.
+ */
 const rateWindow = 30_000;
 
 /** Seconds as `7 s`, `3 min 20 s` or `2 h 05 min`. */
@@ -39,7 +45,8 @@ export function formatDuration(seconds: number): string {
 
 /** `12.3 steps/s`, or seconds each where that is the clearer number: `4.1 s each`. */
 function formatRate(perSecond: number, unit: string): string {
-  if (perSecond >= 1) return `${perSecond >= 100 ? perSecond.toFixed(0) : perSecond.toFixed(1)} ${unit}/s`;
+  if (perSecond >= 1)
+    return `${perSecond >= 100 ? perSecond.toFixed(0) : perSecond.toFixed(1)} ${unit}/s`;
   return `${(1 / perSecond).toFixed(1)} s each`;
 }
 

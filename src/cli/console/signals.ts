@@ -1,7 +1,7 @@
 /**
- * Ctrl+C and SIGTERM. A verb with a loop calls `catchSignals`: the signal then sets a flag, the loop reads it at a
- * step's edge, saves, and throws `Interrupted`. A second signal, or the first one in any other verb, ends the process
- * at once. Temporary outputs are removed either way.
+ * Ctrl+C and SIGTERM. A verb with a loop calls `catchSignals`: the signal then sets a flag, the
+ * loop reads it at a step's edge, saves, and throws `Interrupted`. A second signal, or the first
+ * one in any other verb, ends the process at once. Temporary outputs are removed either way.
  */
 import { removeTemporaryOutputs } from './temporary-output.ts';
 import { Interrupted } from './user-error.ts';
@@ -21,7 +21,10 @@ function onSignal(signal: StopSignal): void {
   process.stderr.write(`\nheartbeat: stopping at the end of this step${hint}\n`);
 }
 
-/** Which signal has come, if any. Signals arrive only when the event loop turns: see `stopRequested`. */
+/**
+ * Which signal has come, if any. Signals arrive only when the event loop turns: see
+ * `stopRequested`.
+ */
 export function receivedSignal(): StopSignal | null {
   return received;
 }
@@ -38,8 +41,8 @@ export function catchSignals(): void {
 }
 
 /**
- * The step's edge: lets pending signals arrive (steps are synchronous, and a signal is delivered only when the event
- * loop turns), then says which one asks the loop to stop.
+ * The step's edge: lets pending signals arrive (steps are synchronous, and a signal is delivered
+ * only when the event loop turns), then says which one asks the loop to stop.
  */
 export async function stopRequested(): Promise<StopSignal | null> {
   await new Promise((resolve) => setImmediate(resolve));

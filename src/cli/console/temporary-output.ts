@@ -1,4 +1,7 @@
-/** Outputs appear whole or not at all: they are made under a temporary name beside their place and renamed. */
+/**
+ * Outputs appear whole or not at all: they are made under a temporary name beside their place and
+ * renamed.
+ */
 import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 
@@ -8,13 +11,19 @@ let installed = false;
 export interface TemporaryOutput {
   /** Where to write meanwhile: a sibling of the final place, hence on the same file system. */
   readonly path: string;
-  /** Renames the output to its final place, over a file or an empty folder; a folder with files in it is an error. */
+  /**
+   * Renames the output to its final place, over a file or an empty folder; a folder with files in
+   * it is an error.
+   */
   commit(): void;
   /** Removes what was written. Nothing happens after `commit`. */
   discard(): void;
 }
 
-/** A temporary path for `target`; removed when the process ends without `commit`. The parent folder is made. */
+/**
+ * A temporary path for `target`; removed when the process ends without `commit`. The parent folder
+ * is made.
+ */
 export function temporaryOutput(target: string): TemporaryOutput {
   const final = resolve(target);
   const path = join(dirname(final), `.${basename(final)}.${process.pid}.tmp`);
@@ -34,7 +43,10 @@ export function temporaryOutput(target: string): TemporaryOutput {
   };
 }
 
-/** Removes every temporary output that was not committed. Runs at exit, and before a signal ends the process. */
+/**
+ * Removes every temporary output that was not committed. Runs at exit, and before a signal ends the
+ * process.
+ */
 export function removeTemporaryOutputs(): void {
   for (const path of pending) rmSync(path, { recursive: true, force: true });
   pending.clear();

@@ -1,11 +1,20 @@
 /** Errors that speak to the user: one sentence, one line, no stack. */
 
-/** Something the user can put right. `exitCode` 1: the work failed; 2: it was asked for in a wrong way. */
+/**
+ * Something the user can put right. `exitCode` 1: the work failed; 2: it was asked for in a wrong
+ * way.
+ */
 export class UserError extends Error {
   readonly exitCode: 1 | 2;
-  /** The sentence has been printed already (by a program that was started), and must not appear twice. */
+  /**
+   * The sentence has been printed already (by a program that was started), and must not appear
+   * twice.
+   */
   readonly shown: boolean;
-  constructor(message: string, options: { exitCode?: 1 | 2; shown?: boolean; cause?: unknown } = {}) {
+  constructor(
+    message: string,
+    options: { exitCode?: 1 | 2; shown?: boolean; cause?: unknown } = {},
+  ) {
     super(message, { cause: options.cause });
     this.name = 'UserError';
     this.exitCode = options.exitCode ?? 1;
@@ -16,7 +25,10 @@ export class UserError extends Error {
 /** Thrown at a step's edge after SIGINT or SIGTERM, once what is worth keeping has been saved. */
 export class Interrupted extends Error {
   readonly exitCode: 130 | 143;
-  constructor(signal: 'SIGINT' | 'SIGTERM', message = signal === 'SIGINT' ? 'stopped by Ctrl+C' : 'stopped by SIGTERM') {
+  constructor(
+    signal: 'SIGINT' | 'SIGTERM',
+    message = signal === 'SIGINT' ? 'stopped by Ctrl+C' : 'stopped by SIGTERM',
+  ) {
     super(message);
     this.name = 'Interrupted';
     this.exitCode = signal === 'SIGINT' ? 130 : 143;
@@ -46,8 +58,10 @@ function systemSentence(error: NodeJS.ErrnoException): string | null {
 
 /** Thrown by the language or by an assertion, hence by a mistake of ours and not by the user's. */
 function isDefect(error: Error): boolean {
-  return [TypeError, ReferenceError, RangeError, EvalError].some((kind) => error instanceof kind)
-    || ['ERR_ASSERTION', 'ERR_MODULE_NOT_FOUND'].includes((error as { code?: string }).code ?? '');
+  return (
+    [TypeError, ReferenceError, RangeError, EvalError].some((kind) => error instanceof kind) ||
+    ['ERR_ASSERTION', 'ERR_MODULE_NOT_FOUND'].includes((error as { code?: string }).code ?? '')
+  );
 }
 
 /** The error as one line, with what to do next where the message itself does not say. */

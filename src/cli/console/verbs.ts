@@ -1,10 +1,16 @@
-/** Verbs are imported when they are asked for, so that help stays quick: only names and summaries are known before. */
+/**
+ * Verbs are imported when they are asked for, so that help stays quick: only names and summaries
+ * are known before.
+ */
 import { Command, CommanderError } from 'commander';
 import { unknownName } from '../../training/nearest-name.ts';
 import { UserError } from './user-error.ts';
 
 export interface VerbModule {
-  /** Adds description, flags, examples and action to the verb's own command (its name and summary are set). */
+  /**
+   * Adds description, flags, examples and action to the verb's own command (its name and summary
+   * are set).
+   */
   register(command: Command): void | Promise<void>;
 }
 
@@ -27,10 +33,15 @@ function wantedVerb(args: readonly string[]): { name: string; rest: readonly str
 }
 
 /**
- * Adds `verbs` to `parent`, and imports the one that `args` (the arguments behind the parent's name) asks for.
- * A verb that has verbs of its own calls this again from its `register` with `remainingArguments(command)`.
+ * Adds `verbs` to `parent`, and imports the one that `args` (the arguments behind the parent's
+ * name) asks for. A verb that has verbs of its own calls this again from its `register` with
+ * `remainingArguments(command)`.
  */
-export async function attachVerbs(parent: Command, verbs: readonly Verb[], args: readonly string[]): Promise<void> {
+export async function attachVerbs(
+  parent: Command,
+  verbs: readonly Verb[],
+  args: readonly string[],
+): Promise<void> {
   const wanted = wantedVerb(args);
   for (const verb of verbs) {
     const command = parent.command(verb.name).summary(verb.summary).description(verb.summary);
@@ -44,7 +55,11 @@ export async function attachVerbs(parent: Command, verbs: readonly Verb[], args:
   if (wanted !== null && !verbs.some((verb) => verb.name === wanted.name)) {
     const kind = parent.parent === null ? 'command' : `"${parent.name()}" command`;
     throw new UserError(
-      `${unknownName(kind, wanted.name, verbs.map((verb) => verb.name))} (see ${fullName(parent)} --help)`,
+      `${unknownName(
+        kind,
+        wanted.name,
+        verbs.map((verb) => verb.name),
+      )} (see ${fullName(parent)} --help)`,
       { exitCode: 2 },
     );
   }
@@ -64,12 +79,14 @@ export function usesTensors(command: Command): boolean {
 }
 
 function fullName(command: Command): string {
-  return command.parent === null ? `./${command.name()}` : `${fullName(command.parent)} ${command.name()}`;
+  return command.parent === null
+    ? `./${command.name()}`
+    : `${fullName(command.parent)} ${command.name()}`;
 }
 
 /**
- * Throws when a flag is unknown to the verb that `args` names. Asked before commander parses: it would complain of a
- * missing flag first, when the missing one is the misspelt one.
+ * Throws when a flag is unknown to the verb that `args` names. Asked before commander parses: it
+ * would complain of a missing flag first, when the missing one is the misspelt one.
  */
 export function refuseUnknownFlags(program: Command, args: readonly string[]): void {
   const words = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
@@ -82,11 +99,16 @@ export function refuseUnknownFlags(program: Command, args: readonly string[]): v
   for (const word of words) {
     const flag = word.split('=')[0];
     if (!flag.startsWith('--') || known.includes(flag)) continue;
-    throw new UserError(`${unknownName('flag', flag, known)} (see ${fullName(command)} --help)`, { exitCode: 2 });
+    throw new UserError(`${unknownName('flag', flag, known)} (see ${fullName(command)} --help)`, {
+      exitCode: 2,
+    });
   }
 }
 
 /** A commander complaint as one line: `unknown option '--pateints' (Did you mean --patients?)`. */
 export function oneLine(error: CommanderError): string {
-  return error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ').trim();
+  return error.message
+    .replace(/^error: /, '')
+    .replace(/\s*\n\s*/g, ' ')
+    .trim();
 }

@@ -56,7 +56,7 @@ export type Strength = (name: ConditionName) => readonly number[];
 
 export interface HeartBeatOptions {
   readonly device?: string;
-  /** Of the denoiser and its encoders; the VAE follows `vaeDtype`. */
+  /** Of the U-Net and the local encoders; the VAE has its own, what runs once a clip is float32. */
   readonly dtype?: DType;
   readonly vaeDtype?: DType;
   readonly seed?: number;
@@ -84,8 +84,8 @@ export class HeartBeat {
       maxLength: config.text_encoder.max_position_embeddings,
     });
     this.components = {
-      vae: root(vaeDtype), unet: root(dtype), text_encoder: root(dtype), image_encoder: root('float32'),
-      local_encoders: root(dtype), global_adapter: root(dtype),
+      vae: root(vaeDtype), unet: root(dtype), local_encoders: root(dtype),
+      text_encoder: root('float32'), image_encoder: root('float32'), global_adapter: root('float32'),
     };
     this.vae = new Vae(this.components.vae, config.vae);
     this.unet = new UNet(this.components.unet, config.unet);
@@ -161,9 +161,9 @@ export class HeartBeat {
   embedText(prompts: readonly string[], strength: readonly number[]): Tensor {
     const embed = (texts: readonly string[]) => {
       const ids = texts.flatMap((text) => [...this.tokenizer.encode(text)]);
-      const { device, dtype } = this.components.text_encoder;
+      const { device } = this.components.text_encoder;
       const shape = [texts.length, this.tokenizer.maxLength];
-      return this.textEncoder.call(tensor(ids, shape, { dtype: 'int64', device }), dtype);
+      return this.textEncoder.call(tensor(ids, shape, { dtype: 'int64', device }));
     };
     const plain = prompts.map((prompt, i) => (strength[i] === 0 ? '' : prompt));
     if (strength.every((s) => s === 0 || s === 1)) return embed(plain);

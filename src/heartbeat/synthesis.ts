@@ -89,7 +89,7 @@ function conditionBatch(model: HeartBeat, inputs: ConditionInputs): ConditionBat
     }
   }
   const prior = inputs.image as Frames | undefined;
-  const image = prior === undefined ? null : model.embedImage(planesOf(prior, device)).to(dtype);
+  const image = prior === undefined ? null : model.embedImage(planesOf(prior, device));
   return { local, prompts: [(inputs.text as string | undefined) ?? ''], image };
 }
 

@@ -71,7 +71,7 @@ export function denoisingLoss(
     {
       local,
       prompts: samples.map(({ clip }) => clip.prompt),
-      image: embeddings(priors, channels, grid).to(device).to(dtype),
+      image: embeddings(priors, channels, grid).to(device),
     },
     (name) => kept.map((keep) => keep(name)), frames, options.training);
   const prediction = model.denoise(zt.to(dtype), t, control).to('float32');

@@ -2,9 +2,10 @@
  * Phantom frames against real CAMUS frames, at the resolution the small model sees (letterboxed to
  * a square, 128x128 by area): grey levels by tissue, size of speckle, radial power spectrum.
  *
- *   node --import tsx bench/phantom-realism.ts <CAMUS folder> [--patients 40] [--seed 1] [--json FILE]
+ *   node --import tsx bench/phantom-realism.ts <CAMUS folder> [--patients 40] [--seed 1] [--plot FILE]
  *
- * <CAMUS folder> holds database_nifti/ with 4CH ED and ES stills. Only figures are printed.
+ * <CAMUS folder> holds database_nifti/ with 4CH ED and ES stills. Only figures leave this program:
+ * a table on the terminal and, with --plot, histograms and spectra as an SVG drawing.
  */
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,6 +14,7 @@ import { letterbox, letterboxFrames, letterboxLabels } from '../src/frames/resiz
 import { readNifti } from '../src/data/nifti.ts';
 import { phantomPatient } from '../src/data/phantom/parameters.ts';
 import { phantomSequence } from '../src/data/phantom/sequence.ts';
+import { drawComparison } from './phantom-plot.ts';
 import { measure, summarize, type Still } from './phantom-statistics.ts';
 
 const side = 128;
@@ -22,13 +24,14 @@ const option = (name: string, fallback: number): number => {
   return at < 0 ? fallback : Number(rest[at + 1]);
 };
 if (folder === undefined) {
-  console.error('usage: phantom-realism.ts <CAMUS folder> [--patients 40] [--seed 1] [--json FILE]');
+  console.error('usage: phantom-realism.ts <CAMUS folder> [--patients 40] [--seed 1] [--plot FILE]');
   process.exit(2);
 }
 const patients = option('patients', 40);
 const seed = option('seed', 1);
 
-function still(grey: Float32Array, labels: Uint8Array, height: number, width: number, pixel: number): Still {
+function still(grey: Float32Array, labels: Uint8Array, height: number, width: number,
+  pixel: number): Still {
   const box = letterbox(height, width, side);
   const image: Frames = floatFrames({ channels: 1, frames: 1, height, width }, grey);
   const mask: Labels = labelFrames(1, height, width, labels);
@@ -64,7 +67,8 @@ function realStills(): Still[] {
 }
 
 function phantomStills(): Still[] {
-  return Array.from({ length: patients }, (_, k) => phantomPatient(seed, k + 1)).flatMap((patient) => {
+  const people = Array.from({ length: patients }, (_, k) => phantomPatient(seed, k + 1));
+  return people.flatMap((patient) => {
     const { video, masks, endSystole, pixel } = phantomSequence(patient, '4CH');
     const size = video.width * video.height;
     return [0, endSystole].map((t) => still(
@@ -75,19 +79,21 @@ function phantomStills(): Still[] {
 
 const real = summarize(realStills().map(measure));
 const phantom = summarize(phantomStills().map(measure));
-console.log(`${2 * patients} stills each, median [10 %, 90 %] over stills`);
+console.log(`up to ${2 * patients} stills each, median [10 %, 90 %] over stills`);
 console.log(`${'figure'.padEnd(34)}${'real'.padEnd(26)}phantom`);
 for (const name of Object.keys(real.figures)) {
   const text = (row: readonly number[]): string =>
     `${row[1]!.toFixed(2)} [${row[0]!.toFixed(2)}, ${row[2]!.toFixed(2)}]`;
-  console.log(`${name.padEnd(34)}${text(real.figures[name]!).padEnd(26)}${text(phantom.figures[name]!)}`);
+  const left = `${name.padEnd(34)}${text(real.figures[name]!).padEnd(26)}`;
+  console.log(left + text(phantom.figures[name]!));
 }
 console.log('\nradial power spectrum, dB (mean over stills), by fraction of Nyquist');
 real.spectrum.forEach((level, k) => {
   if (k % 4 === 3) {
-    console.log(`${((k + 1) / real.spectrum.length).toFixed(2)}   real ${level.toFixed(1)}   phantom `
-      + `${phantom.spectrum[k]!.toFixed(1)}   difference ${(phantom.spectrum[k]! - level).toFixed(1)}`);
+    const other = phantom.spectrum[k]!;
+    console.log(`${((k + 1) / real.spectrum.length).toFixed(2)}   real ${level.toFixed(1)}   `
+      + `phantom ${other.toFixed(1)}   difference ${(other - level).toFixed(1)}`);
   }
 });
-const json = rest.indexOf('--json');
-if (json >= 0) writeFileSync(rest[json + 1]!, JSON.stringify({ real, phantom }));
+const plot = rest.indexOf('--plot');
+if (plot >= 0) writeFileSync(rest[plot + 1]!, drawComparison(real, phantom));

@@ -66,6 +66,7 @@ export interface Imaging {
   readonly blood: number;                           // dB
   readonly myocardium: number;                      // dB
   readonly surroundings: number;                    // dB
+  readonly posterior: number;                       // dB, layers behind the heart over the rest
   readonly specular: number;                        // dB a facing interface adds
   readonly valve: number;                           // dB, closed leaflets facing the beam
   readonly anisotropy: number;                      // dB a wall along the beam loses
@@ -213,6 +214,7 @@ function drawImaging(draw: RandomStream, quality: ImageQuality): Imaging {
     noise: n(-34 + 3 * rank, 3.5, -45, -22), clutter: n(-15 + 2 * rank, 3, -23, -6),
     haze: n(-32 + 2 * rank, 2.5, -39, -23), blood: n(-37 + rank, 3, -44, -28),
     myocardium: n(-12 - 1.5 * rank, 2.5, -19, -6), surroundings: n(-24, 3, -32, -15),
+    posterior: n(11, 4, 3, 20),
     specular: n(10.5, 2, 5, 16), valve: n(-7, 3, -14, 0),
     anisotropy: n(5, 1.5, 1, 9), lumpiness: n(6.3, 1, 4, 9),
     pulse: n(1.15, 0.12, 0.9, 1.5), beam: n(0.0285, 0.003, 0.022, 0.037), wavelength: n(0.75, 0.05, 0.6, 0.9),

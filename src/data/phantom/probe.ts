@@ -141,8 +141,8 @@ function pointSpread(ranges: number, imaging: Imaging): Pick<Probe, 'axial' | 'l
   const lateral = new Float32Array((2 * lateralReach + 1) * ranges);
   for (let r = 0; r < ranges; r++) {
     const depth = r * rangeStep;
-    // In angle the beam is widest near the aperture and slightly wider beyond the focus.
-    const widening = 1 + 0.9 * Math.exp(-depth / 14) + 0.12 * Math.max(0, depth / 100 - 0.9);
+    // In angle the beam is widest near the aperture.
+    const widening = 1 + 0.9 * Math.exp(-depth / 14) - 0.22 * Math.max(0, depth / 100 - 0.8);
     const kernel = gaussian(lateralReach, (imaging.beam * widening) / 2.355 / beamStep);
     for (let k = 0; k < kernel.length; k++) lateral[k * ranges + r] = kernel[k]!;
   }

@@ -193,9 +193,9 @@ export class TissueMap {
       out.level += (imaging.specular * (0.5 + 0.5 * face * face) + 3) * Math.exp(-((gap / 2.5) ** 2));
     }
     if (z > anatomy.length - 8 && side === 1) {
-      out.level += 7 * Math.exp(-(((gap - 5) / 9) ** 2));
+      out.level += 0.7 * imaging.posterior * Math.exp(-(((gap - 5) / 8) ** 2));
     }
     const below = z - anatomy.length - anatomy.atriumLength;
-    if (below > -6) out.level += 9 * Math.exp(-(((below - 7) / 8) ** 2));
+    if (below > -6) out.level += imaging.posterior * Math.exp(-(((below - 6) / 7) ** 2));
   }
 }

@@ -35,13 +35,16 @@ def case(ids, watched, **config):
 TINY = dict(vocab_size=23, hidden_size=12, intermediate_size=20, num_hidden_layers=2,
             num_attention_heads=3, max_position_embeddings=9, hidden_act='quick_gelu')
 WATCHED = [
-    'text_model.embeddings.token_embedding.weight', 'text_model.embeddings.position_embedding.weight',
-    'text_model.encoder.layers.0.self_attn.q_proj.weight', 'text_model.encoder.layers.0.mlp.fc1.bias',
+    'text_model.embeddings.token_embedding.weight',
+    'text_model.embeddings.position_embedding.weight',
+    'text_model.encoder.layers.0.self_attn.q_proj.weight',
+    'text_model.encoder.layers.0.mlp.fc1.bias',
     'text_model.encoder.layers.1.self_attn.out_proj.weight',
     'text_model.encoder.layers.1.layer_norm2.weight', 'text_model.final_layer_norm.bias',
 ]
+GELU = {**TINY, 'hidden_act': 'gelu', 'layer_norm_eps': 1e-3}
 FULL = [[21, 3, 7, 7, 0, 19, 22, 22, 22], [21, 1, 2, 3, 4, 5, 6, 8, 22]]
 write(__file__, {
     'quickGelu': case(FULL, WATCHED, **TINY),
-    'gelu': case([[4, 9, 2, 11]], WATCHED[:3], **{**TINY, 'hidden_act': 'gelu', 'layer_norm_eps': 1e-3}),
+    'gelu': case([[4, 9, 2, 11]], WATCHED[:3], **GELU),
 })

@@ -4,7 +4,7 @@ Two vocabularies: the echo one of this repository, and CLIP's own, whose merges 
 "bpe_simple_vocab_16e6.txt.gz" of the open_clip package) are named on the command line.
 Of CLIP's own only the entries that the texts below can reach are printed, under their own numbers.
 
-    python test/golden/clip-tokenizer.py bpe_simple_vocab_16e6.txt.gz > test/golden/clip-tokenizer.json
+    python clip-tokenizer.py bpe_simple_vocab_16e6.txt.gz > clip-tokenizer.json
 """
 import gzip
 import json
@@ -25,7 +25,8 @@ TEXTS = [
     "IT'S THEY'RE",
     "caf\u00e9 cafe\u0301 na\u00efve \u00c5ngstr\u00f6m \u0130stanbul stra\u00dfe STRASSE",
     "\u039f\u0394\u039f\u03a3 \u03a3\u03a3",
-    "\u5fc3\u81d3\u8d85\u58f0\u6ce2 \u5fc3\u30a8\u30b3\u30fc\u56f3 \u0441\u0435\u0440\u0434\u0446\u0435 \u0642\u0644\u0628",
+    "\u5fc3\u81d3\u8d85\u58f0\u6ce2 \u5fc3\u30a8\u30b3\u30fc\u56f3 "
+    "\u0441\u0435\u0440\u0434\u0446\u0435 \u0642\u0644\u0628",
     "\U0001fac0\u2764\ufe0f\U0001f468\u200d\u2695\ufe0f \U0001d54f\U0001d7d8 \u00bd \u0663 \u2167",
     "\u0939\u0943\u0926\u092f e\u0327\u0301 \ufb01ne \u01c5",
     "zero\u200bwidth soft\u00adhyphen bom\ufeffbom nel\u0085nel ctrl\u0001\u0000ctrl",
@@ -60,17 +61,19 @@ def reachable(vocab, merges, tokenizer):
     kept = [pair for pair in merges if "".join(pair) in text]
     names = {c for c in text} | {c + "</w>" for c in text} | {"".join(pair) for pair in kept}
     names |= {"<|startoftext|>", "<|endoftext|>", "!"}
-    return {name: vocab[name] for name in sorted(names, key=lambda n: vocab.get(n, 0)) if name in vocab}, kept
+    names = sorted(names & vocab.keys(), key=vocab.get)
+    return {name: vocab[name] for name in names}, kept
 
 
 def cases(tokenizer):
+    length = dict(padding="max_length", max_length=77, truncation=True)
     bare = lambda text: tokenizer(text, add_special_tokens=False)["input_ids"]
-    full = lambda text: tokenizer(text, padding="max_length", max_length=77, truncation=True)["input_ids"]
+    full = lambda text: tokenizer(text, **length)["input_ids"]
     # A row of 77 is printed up to its first padding; the padding is known.
     rows = []
     for text in TEXTS:
-        row, end = full(text), tokenizer.eos_token_id
-        while len(row) > 1 and row[-1] == tokenizer.pad_token_id and row[-2] in (end, tokenizer.pad_token_id):
+        row, pad = full(text), tokenizer.pad_token_id  # the end token as well
+        while row[-1] == pad and row[-2] == pad:
             row = row[:-1]
         rows.append({"text": text, "bare": bare(text) if len(text) < 300 else None, "row": row})
     return rows
@@ -80,7 +83,8 @@ vocab, merges = own_vocabulary(sys.argv[1])
 own = CLIPTokenizer(vocab=vocab, merges=merges)
 folder = ROOT / "src/models/echo-vocabulary"
 echo_vocab = json.loads((folder / "vocab.json").read_text())
-echo_merges = [tuple(l.split(" ")) for l in (folder / "merges.txt").read_text().split("\n")[1:] if l]
+echo_lines = (folder / "merges.txt").read_text().split("\n")[1:]
+echo_merges = [tuple(line.split(" ")) for line in echo_lines if line]
 echo = CLIPTokenizer(vocab=echo_vocab, merges=echo_merges)
 tokens, kept = reachable(vocab, merges, own)
 print(json.dumps({

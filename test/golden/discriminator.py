@@ -31,7 +31,8 @@ def case(channels, ndf, layers, groups, size, watched):
     return {
         'config': {'input_nc': channels, 'ndf': ndf, 'n_layers': layers, 'norm_num_groups': groups},
         'size': size, 'keys': {key: list(value.shape) for key, value in model.state_dict().items()},
-        'output': summary(y), 'inputGradient': summary(x.grad), 'gradients': gradients(model, watched),
+        'output': summary(y), 'inputGradient': summary(x.grad),
+        'gradients': gradients(model, watched),
     }
 
 

@@ -1,4 +1,4 @@
-"""Golden numbers of the image encoder: transformers' SamVisionEncoder, under segment_anything's keys.
+"""Golden numbers of the image encoder: transformers' SamVisionEncoder, segment_anything's keys.
 
 Run: python medsam.py (torch 2 and transformers); writes medsam.json.
 """
@@ -25,8 +25,8 @@ def original_key(key):
     return key
 
 
-def case(watched, *, img_size, patch_size, in_chans, embed_dim, depth, num_heads, mlp_ratio, out_chans,
-         window_size, global_attn_indexes, use_rel_pos=True, qkv_bias=True):
+def case(watched, *, img_size, patch_size, in_chans, embed_dim, depth, num_heads, mlp_ratio,
+         out_chans, window_size, global_attn_indexes, use_rel_pos=True, qkv_bias=True):
     config = {k: v for k, v in locals().items() if k != 'watched'}
     model = SamVisionEncoder(SamVisionConfig(
         image_size=img_size, patch_size=patch_size, num_channels=in_chans, hidden_size=embed_dim,
@@ -48,23 +48,25 @@ def case(watched, *, img_size, patch_size, in_chans, embed_dim, depth, num_heads
     }
 
 
-WATCHED = ['pos_embed', 'patch_embed.proj.weight', 'blocks.0.attn.qkv.weight', 'blocks.0.mlp.lin1.bias',
-           'blocks.1.norm2.weight', 'neck.0.weight', 'neck.3.bias']
+WATCHED = ['pos_embed', 'patch_embed.proj.weight', 'blocks.0.attn.qkv.weight',
+           'blocks.0.mlp.lin1.bias', 'blocks.1.norm2.weight', 'neck.0.weight', 'neck.3.bias']
 # 7x7 tokens in windows of 3: two rows and columns of padding; 3 heads; a global block in between.
 padded = case(WATCHED + ['blocks.0.attn.rel_pos_h', 'blocks.1.attn.rel_pos_w'],
-              img_size=28, patch_size=4, in_chans=3, embed_dim=12, depth=3, num_heads=3, mlp_ratio=2.5,
-              out_chans=5, window_size=3, global_attn_indexes=[1])
+              img_size=28, patch_size=4, in_chans=3, embed_dim=12, depth=3, num_heads=3,
+              mlp_ratio=2.5, out_chans=5, window_size=3, global_attn_indexes=[1])
 # Windows that fit; no relative positions, no bias of qkv; grey pictures.
 plain = case(WATCHED, img_size=16, patch_size=2, in_chans=1, embed_dim=8, depth=2, num_heads=2,
              mlp_ratio=4, out_chans=6, window_size=4, global_attn_indexes=[1], use_rel_pos=False,
              qkv_bias=False)
 # A window larger than the grid.
-wide = case(['blocks.0.attn.rel_pos_h'], img_size=10, patch_size=2, in_chans=1, embed_dim=8, depth=1,
-            num_heads=1, mlp_ratio=1, out_chans=4, window_size=7, global_attn_indexes=[])
+wide = case(['blocks.0.attn.rel_pos_h'], img_size=10, patch_size=2, in_chans=1, embed_dim=8,
+            depth=1, num_heads=1, mlp_ratio=1, out_chans=4, window_size=7, global_attn_indexes=[])
 
 pictures = data('pictures', 3, 1, 6, 8) * 40 + 100
 pictures[1] = 7
 resized = F.interpolate(pictures, size=(16, 16), mode='bicubic', align_corners=False)
 low, high = resized.amin((1, 2, 3), keepdim=True), resized.amax((1, 2, 3), keepdim=True)
 stretched = ((resized - low) / (high - low).clamp(min=1e-8)).expand(3, 3, 16, 16)
-write(__file__, {'padded': padded, 'plain': plain, 'wide': wide, 'input': summary(stretched[[0, 2]])})
+write(__file__, {
+    'padded': padded, 'plain': plain, 'wide': wide, 'input': summary(stretched[[0, 2]]),
+})

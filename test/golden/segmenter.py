@@ -11,7 +11,8 @@ used = {}
 
 
 def conv(key, x, width, kernel, **options):
-    w = used.setdefault(f'{key}.weight', parameter(f'{key}.weight', (width, x.shape[1], kernel, kernel)))
+    shape = (width, x.shape[1], kernel, kernel)
+    w = used.setdefault(f'{key}.weight', parameter(f'{key}.weight', shape))
     b = used.setdefault(f'{key}.bias', parameter(f'{key}.bias', (width,)))
     return F.conv2d(x, w.requires_grad_(True), b.requires_grad_(True), **options)
 
@@ -24,7 +25,8 @@ def norm(key, x, groups):
 
 def level(key, x, width, groups):
     for step in (0, 1):
-        x = F.silu(norm(f'{key}.norm.{step}', conv(f'{key}.conv.{step}', x, width, 3, padding=1), groups))
+        x = conv(f'{key}.conv.{step}', x, width, 3, padding=1)
+        x = F.silu(norm(f'{key}.norm.{step}', x, groups))
     return x
 
 
@@ -35,7 +37,8 @@ def unet(x, widths, classes, groups):
         skips.append(x)
     skips.pop()
     for n in reversed(range(len(widths) - 1)):
-        x = level(f'up.{n}', torch.cat([F.interpolate(x, scale_factor=2), skips[n]], 1), widths[n], groups)
+        x = torch.cat([F.interpolate(x, scale_factor=2), skips[n]], 1)
+        x = level(f'up.{n}', x, widths[n], groups)
     return conv('logits', x, classes, 1)
 
 
@@ -50,7 +53,8 @@ logits = unet(x, (4, 6, 8), 3, 2)
 labels = (torch.arange(2 * 8 * 12) * 7 // 5 % 3).reshape(2, 8, 12)
 loss = loss_of(logits, labels)
 loss.backward()
-watched = ['down.0.conv.0.weight', 'down.2.norm.1.weight', 'up.0.conv.0.weight', 'up.1.norm.0.bias', 'logits.weight']
+watched = ['down.0.conv.0.weight', 'down.2.norm.1.weight', 'up.0.conv.0.weight',
+           'up.1.norm.0.bias', 'logits.weight']
 segmenter = {
     'keys': {key: list(value.shape) for key, value in used.items()}, 'logits': summary(logits),
     'loss': loss.item(), 'gradients': {key: summary(used[key].grad, 12) for key in watched},
@@ -60,7 +64,8 @@ used = {}
 embedding = data('embedding', 2, 5, 3, 3)
 x = embedding
 for n, width in enumerate((8, 4)):
-    x = F.silu(norm(f'up.{n}.norm', conv(f'up.{n}.conv', F.interpolate(x, scale_factor=2), width, 3, padding=1), 2))
+    x = conv(f'up.{n}.conv', F.interpolate(x, scale_factor=2), width, 3, padding=1)
+    x = F.silu(norm(f'up.{n}.norm', x, 2))
 x = conv('logits', x, 4, 1)
 decoder = {'keys': {key: list(value.shape) for key, value in used.items()}, 'logits': summary(x)}
 write(__file__, {'segmenter': segmenter, 'decoder': decoder})

@@ -76,5 +76,6 @@ write(__file__, {
     'reconstruction': l1.item(), 'gradient': gradient.item(), 'spectrum': spectral.item(),
     'kl': kl.item(), 'adversarial': adversarial.item(), 'discriminator': discriminator.item(),
     'power': summary(spectrum(target)), 'oddPower': summary(spectrum(data('odd', 1, 2, 7, 9))),
-    'plain': total(l1, 1e-3, 0.7), 'textured': total(l1 + 0.3 * gradient + 0.2 * spectral, 1e-3, 0.7),
+    'plain': total(l1, 1e-3, 0.7),
+    'textured': total(l1 + 0.3 * gradient + 0.2 * spectral, 1e-3, 0.7),
 })

@@ -16,7 +16,10 @@ const { segmenter: golden } = JSON.parse(
   readFileSync(new URL('../golden/segmenter.json', import.meta.url), 'utf8'),
 ) as {
   segmenter: {
-    keys: Record<string, number[]>; logits: Summary; loss: number; gradients: Record<string, Summary>;
+    keys: Record<string, number[]>;
+    logits: Summary;
+    loss: number;
+    gradients: Record<string, Summary>;
   };
 };
 
@@ -30,7 +33,8 @@ test('the segmenter and its loss are the reference, forward and backward', () =>
   assert.deepEqual(Object.fromEntries(keys), golden.keys);
   fill(path.state());
   const shape = { channels: 1, frames: 2, height: 8, width: 12 };
-  const labels = byteFrames(shape, Uint8Array.from({ length: 192 }, (_, i) => Math.floor((i * 7) / 5) % 3));
+  const numbers = Uint8Array.from({ length: 192 }, (_, i) => Math.floor((i * 7) / 5) % 3);
+  const labels = byteFrames(shape, numbers);
   scope(() => {
     const logits = segmenter.call(data('x', 2, 1, 8, 12));
     assert.ok(deviation(logits, golden.logits) < 1e-4);
@@ -72,7 +76,9 @@ test('a video is segmented frame by frame, whatever the batch', () => {
 });
 
 test('a label that is no class is told', () => {
-  const labels = byteFrames({ channels: 1, frames: 1, height: 1, width: 3 }, Uint8Array.of(0, 3, 5));
+  const shape = { channels: 1, frames: 1, height: 1, width: 3 };
+  const labels = byteFrames(shape, Uint8Array.of(0, 3, 5));
   assert.throws(() => oneHotPlanes(labels, 4), /below 4, got 5 at voxel 2/);
-  assert.deepEqual([...oneHotPlanes(byteFrames({ ...labels, width: 2 }, Uint8Array.of(1, 0)), 2)], [0, 1, 1, 0]);
+  const two = byteFrames({ ...shape, width: 2 }, Uint8Array.of(1, 0));
+  assert.deepEqual([...oneHotPlanes(two, 2)], [0, 1, 1, 0]);
 });

@@ -12,7 +12,7 @@ import { findSector } from './sector.ts';
 export const FARNEBACK = {
   pyramidScale: 0.5,
   levels: 3,
-  window: 0.12,
+  window: 0.2,
   iterations: 3,
   neighbours: 5,
   sigma: 1.1,

@@ -37,7 +37,10 @@ function endPointError(flow: Frames, frame: number, dx: number, dy: number): num
 
 describe('flow of a video', () => {
   let estimate: FlowEstimator;
-  const listeners = process.listenerCount('uncaughtException') + process.listenerCount('unhandledRejection');
+  const listening = () => {
+    return process.listenerCount('uncaughtException') + process.listenerCount('unhandledRejection');
+  };
+  const listeners = listening();
   before(async () => {
     estimate = await loadFlowEstimator();
   });
@@ -72,8 +75,7 @@ describe('flow of a video', () => {
     assert.ok(plane(flow, 0, 0).subarray(0, 20 * side).every((value) => value === 0));
     assert.ok(plane(flow, 0, 0).subarray(20 * side).some((value) => value !== 0));
     assert.ok(estimate(moving(1, side, 0, 0)).data.every((value) => value === 0));
-    const now = process.listenerCount('uncaughtException') + process.listenerCount('unhandledRejection');
-    assert.equal(now, listeners);
+    assert.equal(listening(), listeners);
   });
 
   it('refuses NaN, colours and a sector of another size', () => {

@@ -18,12 +18,14 @@ const golden = JSON.parse(
 function near(got: ArrayLike<number>, expected: ArrayLike<number>, tolerance: number): void {
   assert.equal(got.length, expected.length);
   for (let i = 0; i < expected.length; i++) {
-    assert.ok(Math.abs(got[i] - expected[i]) <= tolerance, `${i}: ${got[i]} against ${expected[i]}`);
+    const message = `${i}: ${got[i]} against ${expected[i]}`;
+    assert.ok(Math.abs(got[i] - expected[i]) <= tolerance, message);
   }
 }
 
 it('measures signed distances as scipy does', () => {
-  near(signedDistance(Uint8Array.from(golden.distance.inside), 11, 14), golden.distance.signed, 1e-5);
+  const { inside, signed } = golden.distance;
+  near(signedDistance(Uint8Array.from(inside), 11, 14), signed, 1e-5);
 });
 
 it('measures distances of random shapes as a search over all pixels does', () => {
@@ -128,7 +130,8 @@ it('finds the fan and leaves a full or a black picture alone', () => {
   const side = 64;
   const fan = Float32Array.from({ length: side * side }, (_, i) => {
     const [x, y] = [(i % side) - 32, Math.floor(i / side) - 4];
-    return Math.abs(x) <= y * 0.8 && Math.hypot(x, y) < 50 ? 0.1 + 0.3 * ((x * 7 + y * 13) % 2) ** 2 : 0;
+    const lit = Math.abs(x) <= y * 0.8 && Math.hypot(x, y) < 50;
+    return lit ? 0.1 + 0.3 * ((x * 7 + y * 13) % 2) ** 2 : 0;
   });
   const inside = findSector(fan, side, side);
   const wrong = inside.filter((value, i) => value !== +(fan[i] > 0)).length;

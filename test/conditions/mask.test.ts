@@ -41,7 +41,8 @@ describe('one-hot planes', () => {
 
 describe('the cycle', () => {
   it('goes from ED to ES and back, monotone on either side', () => {
-    for (const [frames, es] of [[16, undefined], [16, 9], [2, 1], [30, 3], [1, undefined]] as const) {
+    const cycles = [[16, undefined], [16, 9], [2, 1], [30, 3], [1, undefined]] as const;
+    for (const [frames, es] of cycles) {
       const plan = planCycle({ frames, es });
       assert.equal(plan.contraction[0], 0);
       if (frames > 1) assert.equal(plan.contraction[plan.es], 1);

@@ -64,7 +64,9 @@ describe('valve from masks', () => {
   it('is drawn as a soft curve as thick as asked', () => {
     const line = [{ x: 5, y: 20 }, { x: 34, y: 20 }];
     const drawn = drawSkeleton([[line], []], 40, 40, 3);
-    const column = (t: number) => Array.from({ length: 40 }, (_, y) => drawn.data[t * 1600 + y * 40 + 20]);
+    const column = (t: number) => {
+      return Array.from({ length: 40 }, (_, y) => drawn.data[t * 1600 + y * 40 + 20]);
+    };
     assert.ok(Math.abs(column(0).reduce((a, b) => a + b, 0) - 3) < 0.3);
     assert.equal(column(0)[20], 1);
     assert.ok(column(1).every((value) => value === 0));
@@ -125,7 +127,7 @@ describe('moving direction', () => {
     assert.ok(gaps[widest] > 4);
     const shift = 0.4 * plan.contraction[widest] * 8;
     assert.ok(Math.abs(60 - shift - tip(frames[widest][0]).y - 8 * plan.opening[widest]) < 0.3);
-    for (const lines of frames) for (const line of lines) assert.ok(Math.abs(lineLength(line) - 10) < 1e-6);
+    for (const line of frames.flat()) assert.ok(Math.abs(lineLength(line) - 10) < 1e-6);
     const down = strokesFromArrow({ ...arrow, to: { x: 30, y: 68 } }, cycle);
     assert.ok(tip(down[widest][0]).y > 60 && tip(down[widest][1]).y > 60);
   });

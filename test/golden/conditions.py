@@ -82,7 +82,7 @@ def farneback():
     side = 64
     grey = [np.floor(255 * texture(side, dx, dy) + 0.5).astype(np.uint8)
             for dx, dy in ((0, 0), (1.5, -0.8))]
-    window = max(5, 2 * int(np.floor((0.12 * side - 1) / 2 + 0.5)) + 1)
+    window = max(5, 2 * int(np.floor((0.2 * side - 1) / 2 + 0.5)) + 1)
     flow = cv2.calcOpticalFlowFarneback(
         grey[0], grey[1], None, 0.5, 3, window, 3, 5, 1.1, cv2.OPTFLOW_FARNEBACK_GAUSSIAN)
     picked = flow[4::8, 4::8]

@@ -9,7 +9,8 @@ import { letterbox, letterboxFrames, letterboxLabels, toLetterbox } from '../src
 import { overlayLabels, paintFlow, paintPlane, strokePolylines } from '../src/frames/paint.ts';
 import { writePng } from '../src/frames/png.ts';
 import { renderSheet } from '../src/frames/sheet.ts';
-import { flowScale, phantomPatient, phantomSequence, type View } from '../src/data/phantom/phantom.ts';
+import { flowScale, phantomPatient, phantomSequence } from '../src/data/phantom/phantom.ts';
+import type { View } from '../src/data/phantom/phantom.ts';
 
 const folder = process.argv[2];
 if (folder === undefined) {
@@ -23,7 +24,7 @@ function squared(index: number, view: View) {
   const sequence = phantomSequence(patient, view);
   const { video, masks } = sequence;
   const box = letterbox(video.height, video.width, side);
-  const grey = floatFrames({ ...video, channels: 1 }, Float32Array.from(video.data, (v) => v / 255));
+  const grey = floatFrames(video, Float32Array.from(video.data, (v) => v / 255));
   const flow = floatFrames({ ...video, channels: 2 },
     Float32Array.from(sequence.flow, (value) => value / flowScale));
   return {
@@ -40,7 +41,7 @@ function drawBeat(): void {
   const pick = (picture: Frames): Frames => selectFrames(picture, order);
   writePng(join(folder!, 'phantom-beat.png'), renderSheet({
     title: `${patient.id}, 4CH, ${patient.phenotype}, EF ${Math.round(patient.ejectionFraction)} %`,
-    notes: [`eight of ${patient.frames} frames of one beat from end diastole, seed ${patient.seed}`],
+    notes: [`eight of ${patient.frames} frames of one beat, ED first, seed ${patient.seed}`],
     columns: 8, cell: side,
     rows: [
       { label: 'video', picture: pick(video) },

@@ -1,4 +1,4 @@
-/** The comparison of phantom and real frames as an SVG drawing: four histograms and the spectrum. */
+/** The comparison of phantom and real frames as an SVG drawing: histograms and spectrum. */
 import type { Summary } from './phantom-statistics.ts';
 
 const cell = { width: 190, height: 120, gap: 26 };
@@ -7,9 +7,9 @@ const ink = { real: '#4a4f58', phantom: '#d1495b' };
 export function drawComparison(real: Summary, phantom: Summary): string {
   const names = Object.keys(real.histograms);
   const parts = names.map((name, k) => panel(k, `${name}: grey level 0..255`, [
-    { values: real.histograms[name]!, colour: ink.real },
-    { values: phantom.histograms[name]!, colour: ink.phantom },
-  ], 0, Math.max(...real.histograms[name]!, ...phantom.histograms[name]!)));
+    { values: real.histograms[name], colour: ink.real },
+    { values: phantom.histograms[name], colour: ink.phantom },
+  ], 0, Math.max(...real.histograms[name], ...phantom.histograms[name])));
   const levels = [...real.spectrum, ...phantom.spectrum];
   parts.push(panel(names.length, 'radial power, dB, to Nyquist', [
     { values: real.spectrum, colour: ink.real }, { values: phantom.spectrum, colour: ink.phantom },
@@ -27,7 +27,8 @@ export function drawComparison(real: Summary, phantom: Summary): string {
 }
 
 function panel(column: number, title: string,
-  lines: readonly { values: readonly number[]; colour: string }[], low: number, high: number): string {
+  lines: readonly { values: readonly number[]; colour: string }[], low: number,
+  high: number): string {
   const left = cell.gap + column * (cell.width + cell.gap);
   const top = 48;
   const curves = lines.map(({ values, colour }) => {
@@ -36,7 +37,8 @@ function panel(column: number, title: string,
       const y = top + cell.height * (1 - (value - low) / (high - low));
       return `${x.toFixed(1)},${y.toFixed(1)}`;
     });
-    return `<polyline points="${points.join(' ')}" fill="none" stroke="${colour}" stroke-width="2"/>`;
+    return `<polyline points="${points.join(' ')}" fill="none" stroke="${colour}"`
+      + ' stroke-width="2"/>';
   });
   return [
     `<text x="${left}" y="${top - 8}" fill="#222">${title}</text>`,

@@ -2,7 +2,8 @@
  * Phantom frames against real CAMUS frames, at the resolution the small model sees (letterboxed to
  * a square, 128x128 by area): grey levels by tissue, size of speckle, radial power spectrum.
  *
- *   node --import tsx bench/phantom-realism.ts <CAMUS folder> [--patients 40] [--seed 1] [--plot FILE]
+ *   node --import tsx bench/phantom-realism.ts <CAMUS folder> \
+ *     [--patients 40] [--seed 1] [--plot FILE]
  *
  * <CAMUS folder> holds database_nifti/ with 4CH ED and ES stills. Only figures leave this program:
  * a table on the terminal and, with --plot, histograms and spectra as an SVG drawing.
@@ -24,7 +25,7 @@ const option = (name: string, fallback: number): number => {
   return at < 0 ? fallback : Number(rest[at + 1]);
 };
 if (folder === undefined) {
-  console.error('usage: phantom-realism.ts <CAMUS folder> [--patients 40] [--seed 1] [--plot FILE]');
+  console.error('usage: phantom-realism.ts <CAMUS folder> [--patients N] [--seed N] [--plot FILE]');
   process.exit(2);
 }
 const patients = option('patients', 40);
@@ -83,17 +84,17 @@ console.log(`up to ${2 * patients} stills each, median [10 %, 90 %] over stills`
 console.log(`${'figure'.padEnd(34)}${'real'.padEnd(26)}phantom`);
 for (const name of Object.keys(real.figures)) {
   const text = (row: readonly number[]): string =>
-    `${row[1]!.toFixed(2)} [${row[0]!.toFixed(2)}, ${row[2]!.toFixed(2)}]`;
-  const left = `${name.padEnd(34)}${text(real.figures[name]!).padEnd(26)}`;
-  console.log(left + text(phantom.figures[name]!));
+    `${row[1].toFixed(2)} [${row[0].toFixed(2)}, ${row[2].toFixed(2)}]`;
+  const left = `${name.padEnd(34)}${text(real.figures[name]).padEnd(26)}`;
+  console.log(left + text(phantom.figures[name]));
 }
 console.log('\nradial power spectrum, dB (mean over stills), by fraction of Nyquist');
 real.spectrum.forEach((level, k) => {
   if (k % 4 === 3) {
-    const other = phantom.spectrum[k]!;
+    const other = phantom.spectrum[k];
     console.log(`${((k + 1) / real.spectrum.length).toFixed(2)}   real ${level.toFixed(1)}   `
       + `phantom ${other.toFixed(1)}   difference ${(other - level).toFixed(1)}`);
   }
 });
 const plot = rest.indexOf('--plot');
-if (plot >= 0) writeFileSync(rest[plot + 1]!, drawComparison(real, phantom));
+if (plot >= 0) writeFileSync(rest[plot + 1], drawComparison(real, phantom));

@@ -25,22 +25,22 @@ export function measure(still: Still): Measured {
   const values: Record<string, number[]> = { LV: [], MYO: [], LA: [], rest: [] };
   still.image.forEach((value, i) => {
     if (still.sector[i] === 0) return;
-    const label = still.labels[i]!;
-    values[label === 0 ? 'rest' : tissues[label - 1]!]!.push(255 * value);
+    const label = still.labels[i];
+    values[label === 0 ? 'rest' : tissues[label - 1]].push(255 * value);
   });
   for (const tissue of tissues) {
-    const list = values[tissue]!;
+    const list = values[tissue];
     const { mean, deviation } = moments(list);
     figures[`grey mean ${tissue}`] = mean;
     figures[`grey deviation ${tissue}`] = deviation;
     const bins = new Array<number>(32).fill(0);
-    for (const value of list) bins[Math.min(31, Math.floor(value / 8))]! += 1 / list.length;
+    for (const value of list) bins[Math.min(31, Math.floor(value / 8))] += 1 / list.length;
     histograms[tissue] = bins;
   }
-  figures['MYO - LV, grey'] = figures['grey mean MYO']! - figures['grey mean LV']!;
-  const lv = figures['grey deviation LV']! ** 2;
-  figures['contrast to noise MYO/LV'] = figures['MYO - LV, grey']!
-    / Math.sqrt(lv + figures['grey deviation MYO']! ** 2);
+  figures['MYO - LV, grey'] = figures['grey mean MYO'] - figures['grey mean LV'];
+  const lv = figures['grey deviation LV'] ** 2;
+  figures['contrast to noise MYO/LV'] = figures['MYO - LV, grey']
+    / Math.sqrt(lv + figures['grey deviation MYO'] ** 2);
   figures['bright part (> 200), %'] = share(values, (value) => value > 200);
   figures['black part (< 10), %'] = share(values, (value) => value < 10);
   for (const depth of [30, 60, 90, 120]) {
@@ -79,7 +79,7 @@ function speckle(still: Still, depth: number): { axial: number; lateral: number 
   const patch = new Float64Array(rows * columns);
   for (let y = 0; y < rows; y++) {
     for (let x = 0; x < columns; x++) {
-      patch[y * columns + x] = still.native[(top + y) * width + (width >> 1) - half + x]!;
+      patch[y * columns + x] = still.native[(top + y) * width + (width >> 1) - half + x];
     }
   }
   return widths(patch, rows, columns, pixel, null);
@@ -114,7 +114,7 @@ function widths(patch: Float64Array, rows: number, columns: number, pixel: numbe
         const i = y * columns + x;
         const j = i + dy * columns + dx;
         if (use !== null && (use[i] === 0 || use[j] === 0)) continue;
-        sum += flat[i]! * flat[j]!;
+        sum += flat[i] * flat[j];
         n++;
       }
     }
@@ -144,8 +144,8 @@ function highPass(patch: Float64Array, rows: number, columns: number, reach: num
       const i = y * columns + x;
       const on = use === null || use[i] === 1 ? 1 : 0;
       const o = (y + 1) * stride + x + 1;
-      sums[o] = on * patch[i]! + sums[o - 1]! + sums[o - stride]! - sums[o - stride - 1]!;
-      counts[o] = on + counts[o - 1]! + counts[o - stride]! - counts[o - stride - 1]!;
+      sums[o] = on * patch[i] + sums[o - 1] + sums[o - stride] - sums[o - stride - 1];
+      counts[o] = on + counts[o - 1] + counts[o - stride] - counts[o - stride - 1];
     }
   }
   return patch.map((value, i) => {
@@ -155,8 +155,8 @@ function highPass(patch: Float64Array, rows: number, columns: number, reach: num
     const y1 = Math.min(rows, y + reach + 1) * stride;
     const x0 = Math.max(0, x - reach);
     const x1 = Math.min(columns, x + reach + 1);
-    const n = counts[y1 + x1]! - counts[y1 + x0]! - counts[y0 + x1]! + counts[y0 + x0]!;
-    const sum = sums[y1 + x1]! - sums[y1 + x0]! - sums[y0 + x1]! + sums[y0 + x0]!;
+    const n = counts[y1 + x1] - counts[y1 + x0] - counts[y0 + x1] + counts[y0 + x0];
+    const sum = sums[y1 + x1] - sums[y1 + x0] - sums[y0 + x1] + sums[y0 + x0];
     return n > 0 ? value - sum / n : 0;
   });
 }
@@ -174,17 +174,17 @@ function radialSpectrum(image: Float32Array, side: number): number[] {
         let sumIm = 0;
         for (let n = 0; n < side; n++) {
           const o = line * step + n * stride;
-          const c = cos[(k * n) % side]!;
-          const s = sin[(k * n) % side]!;
-          sumRe += re[o]! * c + im[o]! * s;
-          sumIm += im[o]! * c - re[o]! * s;
+          const c = cos[(k * n) % side];
+          const s = sin[(k * n) % side];
+          sumRe += re[o] * c + im[o] * s;
+          sumIm += im[o] * c - re[o] * s;
         }
         a[k] = sumRe;
         b[k] = sumIm;
       }
       for (let k = 0; k < side; k++) {
-        re[line * step + k * stride] = a[k]!;
-        im[line * step + k * stride] = b[k]!;
+        re[line * step + k * stride] = a[k];
+        im[line * step + k * stride] = b[k];
       }
     }
   };
@@ -201,11 +201,11 @@ function radialSpectrum(image: Float32Array, side: number): number[] {
       const fx = x < side / 2 ? x : x - side;
       const ring = Math.round(Math.hypot(fx, fy)) - 1;
       if (ring < 0 || ring >= side / 2) continue;
-      rings[ring]! += re[y * side + x]! ** 2 + im[y * side + x]! ** 2;
-      counts[ring]!++;
+      rings[ring] += re[y * side + x] ** 2 + im[y * side + x] ** 2;
+      counts[ring]++;
     }
   }
-  return rings.map((power, k) => power / counts[k]! / image.length);
+  return rings.map((power, k) => power / counts[k] / image.length);
 }
 
 export interface Summary {
@@ -217,14 +217,14 @@ export interface Summary {
 export function summarize(all: readonly Measured[]): Summary {
   const names = [...new Set(all.flatMap((one) => Object.keys(one.figures)))];
   const figures = Object.fromEntries(names.map((name) => {
-    const list = all.map((one) => one.figures[name]!).filter(Number.isFinite).sort((a, b) => a - b);
-    return [name, [0.1, 0.5, 0.9].map((q) => list[Math.round(q * (list.length - 1))]!)];
+    const list = all.map((one) => one.figures[name]).filter(Number.isFinite).sort((a, b) => a - b);
+    return [name, [0.1, 0.5, 0.9].map((q) => list[Math.round(q * (list.length - 1))])];
   }));
   const average = (pick: (one: Measured) => readonly number[]): number[] =>
-    pick(all[0]!).map((_, k) => all.reduce((sum, one) => sum + pick(one)[k]!, 0) / all.length);
+    pick(all[0]).map((_, k) => all.reduce((sum, one) => sum + pick(one)[k], 0) / all.length);
   return {
     figures, spectrum: average((one) => one.spectrum).map((power) => 10 * Math.log10(power)),
-    histograms: Object.fromEntries(Object.keys(all[0]!.histograms).map((name) =>
-      [name, average((one) => one.histograms[name]!)])),
+    histograms: Object.fromEntries(Object.keys(all[0].histograms).map((name) =>
+      [name, average((one) => one.histograms[name])])),
   };
 }

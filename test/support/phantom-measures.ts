@@ -16,14 +16,16 @@ export function warpLabels(sequence: PhantomSequence, t: number): Uint8Array {
   const next = data.subarray(((t + 1) % frames) * size, ((t + 1) % frames + 1) * size);
   const out = new Uint8Array(size);
   for (let i = 0; i < size; i++) {
-    const x = Math.round((i % width) + sequence.flow[t * size + i]! / flowScale);
-    const y = Math.round(Math.floor(i / width) + sequence.flow[(frames + t) * size + i]! / flowScale);
-    if (x >= 0 && y >= 0 && x < width && y < height) out[i] = next[y * width + x]!;
+    const x = Math.round((i % width) + sequence.flow[t * size + i] / flowScale);
+    const down = sequence.flow[(frames + t) * size + i] / flowScale;
+    const y = Math.round(Math.floor(i / width) + down);
+    if (x >= 0 && y >= 0 && x < width && y < height) out[i] = next[y * width + x];
   }
   return out;
 }
 
-export function dice(sequence: PhantomSequence, t: number, other: Uint8Array, label: number): number {
+export function dice(sequence: PhantomSequence, t: number, other: Uint8Array,
+  label: number): number {
   const size = other.length;
   let both = 0;
   let sum = 0;
@@ -37,10 +39,11 @@ export function dice(sequence: PhantomSequence, t: number, other: Uint8Array, la
 }
 
 /** Twenty diameters of the LV mask across its axis (annulus middle to farthest point), mm. */
-export function discs(sequence: PhantomSequence, frame: number): { length: number; diameters: number[] } {
+export function discs(sequence: PhantomSequence,
+  frame: number): { length: number; diameters: number[] } {
   const { width, height, data } = sequence.masks;
   const size = width * height;
-  const [left, right] = sequence.leaflets[frame]!.map((line) => line[0]!) as
+  const [left, right] = sequence.leaflets[frame].map((line) => line[0]) as
     [{ x: number; y: number }, { x: number; y: number }];
   const base = { x: (left.x + right.x) / 2, y: (left.y + right.y) / 2 };
   let apex = base;
@@ -62,7 +65,8 @@ export function discs(sequence: PhantomSequence, frame: number): { length: numbe
     for (let s = -100; s <= 100; s += 0.25) {
       const x = Math.round(apex.x + ux * along - uy * s);
       const y = Math.round(apex.y + uy * along + ux * s);
-      if (x >= 0 && y >= 0 && x < width && y < height && data[frame * size + y * width + x] === 1) count++;
+      const inside = x >= 0 && y >= 0 && x < width && y < height;
+      if (inside && data[frame * size + y * width + x] === 1) count++;
     }
     return count * 0.25 * sequence.pixel;
   });
@@ -101,8 +105,8 @@ export function correlation(sequence: PhantomSequence, from: number, steps: numb
     const v = y - j;
     const o = t * size + j * width + i;
     const { data } = sequence.video;
-    return (1 - v) * ((1 - u) * data[o]! + u * data[o + 1]!)
-      + v * ((1 - u) * data[o + width]! + u * data[o + width + 1]!);
+    return (1 - v) * ((1 - u) * data[o] + u * data[o + 1])
+      + v * ((1 - u) * data[o + width] + u * data[o + width + 1]);
   };
   const start: number[] = [];
   const led: number[] = [];
@@ -114,8 +118,8 @@ export function correlation(sequence: PhantomSequence, from: number, steps: numb
       let y = block.y + dy;
       for (let t = from; t < from + steps; t++) {
         const o = Math.round(y) * width + Math.round(x);
-        x += sequence.flow[t * size + o]! / flowScale;
-        y += sequence.flow[(frames + t) * size + o]! / flowScale;
+        x += sequence.flow[t * size + o] / flowScale;
+        y += sequence.flow[(frames + t) * size + o] / flowScale;
       }
       start.push(grey(from, block.x + dx, block.y + dy));
       led.push(grey(from + steps, x, y));
@@ -134,9 +138,9 @@ function pearson(a: readonly number[], b: readonly number[]): number {
   let aa = 0;
   let bb = 0;
   for (let i = 0; i < n; i++) {
-    ab += (a[i]! - ma) * (b[i]! - mb);
-    aa += (a[i]! - ma) ** 2;
-    bb += (b[i]! - mb) ** 2;
+    ab += (a[i] - ma) * (b[i] - mb);
+    aa += (a[i] - ma) ** 2;
+    bb += (b[i] - mb) ** 2;
   }
   return ab / Math.sqrt(aa * bb + 1e-12);
 }

@@ -68,10 +68,12 @@ export function movedHeights(heart: Pick<Heart, 'anatomy' | 'motion'>, a: number
 }
 
 /** Factor on the cavity's half-width at height z: below 1 in the LV, above 1 in the LA. */
-export function widthFactor(anatomy: Anatomy, motion: Motion, side: 0 | 1, z: number, a: number): number {
+export function widthFactor(anatomy: Anatomy, motion: Motion, side: 0 | 1, z: number,
+  a: number): number {
   const u = z / anatomy.length;
   const { scar } = motion;
-  const weak = scar.side === side ? scar.severity * Math.exp(-(((u - scar.centre) / scar.width) ** 2)) : 0;
+  const severity = scar.side === side ? scar.severity : 0;
+  const weak = severity * Math.exp(-(((u - scar.centre) / scar.width) ** 2));
   const ventricle = (1 - weak) * (u < 0.75 ? 1 : 1 - 0.6 * ease((u - 0.75) / 0.35));
   const v = (z - anatomy.length) / anatomy.atriumLength;
   const atrium = ease(v / 0.4) * (1 - 0.5 * ease((v - 0.7) / 0.5));
@@ -83,24 +85,24 @@ function movedSections(heart: Heart, a: number, height: Float64Array): SectionTa
   const { anatomy, motion, reference } = heart;
   return ([0, 1] as const).map((side) => {
     const table = Array.from({ length: knots }, () => new Float64Array(heights));
-    const rest = reference[side]!;
+    const rest = reference[side];
     for (let i = 0; i < heights; i++) {
       const z = lowest + i * step;
-      const below = height[Math.max(0, i - 1)]!;
-      const above = height[Math.min(heights - 1, i + 1)]!;
-      const stretch = (above - below) / (step * (Math.min(heights - 1, i + 1) - Math.max(0, i - 1)));
-      const endocardium = rest[1]![i]! * widthFactor(anatomy, motion, side, z, a);
+      const below = Math.max(0, i - 1);
+      const above = Math.min(heights - 1, i + 1);
+      const stretch = (height[above] - height[below]) / (step * (above - below));
+      const endocardium = rest[1][i] * widthFactor(anatomy, motion, side, z, a);
       // What the wall loses in length it gains in thickness.
-      const epicardium = endocardium + (rest[2]![i]! - rest[1]![i]!) / Math.max(0.5, stretch);
+      const epicardium = endocardium + (rest[2][i] - rest[1][i]) / Math.max(0.5, stretch);
       const right = side === 0 && anatomy.rightWidth > 0;
-      const outer = rest[3]![i]! - rest[2]![i]!;
+      const outer = rest[3][i] - rest[2][i];
       const narrowing = right
         ? 1 - motion.right * a * (1 - 1.6 * ease((z - anatomy.length + 12) / 24)) : 1;
-      table[1]![i] = endocardium;
-      table[2]![i] = epicardium;
-      table[3]![i] = right ? epicardium + outer * narrowing
-        : rest[3]![i]! + 0.7 * (epicardium - rest[2]![i]!);
-      table[4]![i] = rest[4]![i]!;
+      table[1][i] = endocardium;
+      table[2][i] = epicardium;
+      table[3][i] = right ? epicardium + outer * narrowing
+        : rest[3][i] + 0.7 * (epicardium - rest[2][i]);
+      table[4][i] = rest[4][i];
     }
     return table;
   });
@@ -110,7 +112,7 @@ function invertHeights(height: Float64Array): Int16Array {
   const from = new Int16Array(heights);
   let i = 0;
   for (let k = 0; k < heights; k++) {
-    while (i < heights - 2 && height[i + 1]! <= lowest + k * step) i++;
+    while (i < heights - 2 && height[i + 1] <= lowest + k * step) i++;
     from[k] = i;
   }
   return from;
@@ -120,24 +122,25 @@ function invertHeights(height: Float64Array): Int16Array {
 export interface Material { y: number; z: number }
 
 /** Moved picture position (mm right of the beam axis, mm below the probe) of a reference point. */
-export function forward(heart: Heart, at: Pose, y: number, z: number, out: { x: number; y: number }): void {
+export function forward(heart: Heart, at: Pose, y: number, z: number,
+  out: { x: number; y: number }): void {
   const g = Math.min(heights - 1.001, Math.max(0, (z - lowest) / step));
   const i = Math.floor(g);
   const f = g - i;
   const side = y < 0 ? 0 : 1;
   const distance = Math.abs(y);
-  const rest = heart.reference[side]!;
-  const moved = at.sections[side]!;
+  const rest = heart.reference[side];
+  const moved = at.sections[side];
   let k = 0;
   let inner = 0;
-  let outer = lerp(rest[1]!, i, f);
+  let outer = lerp(rest[1], i, f);
   while (k < knots - 2 && distance > outer) {
     k++;
     inner = outer;
-    outer = lerp(rest[k + 1]!, i, f);
+    outer = lerp(rest[k + 1], i, f);
   }
-  const m0 = k === 0 ? 0 : lerp(moved[k]!, i, f);
-  const m1 = lerp(moved[k + 1]!, i, f);
+  const m0 = k === 0 ? 0 : lerp(moved[k], i, f);
+  const m1 = lerp(moved[k + 1], i, f);
   const span = outer - inner;
   const q = span > 1e-6 ? (distance - inner) / span : 0;
   // Beyond the last knot everything rests.
@@ -153,24 +156,24 @@ export function backward(heart: Heart, at: Pose, px: number, py: number, out: Ma
   const z = dx * at.sine + dy * at.cosine;
   const y = dx * at.cosine - dy * at.sine - bend(heart, z);
   const guess = Math.min(heights - 1, Math.max(0, Math.floor((z - lowest) / step)));
-  let i = at.fromMoved[guess]!;
-  while (i < heights - 2 && at.height[i + 1]! <= z) i++;
-  const gap = at.height[i + 1]! - at.height[i]!;
-  const f = Math.min(1, Math.max(0, (z - at.height[i]!) / gap));
+  let i = at.fromMoved[guess];
+  while (i < heights - 2 && at.height[i + 1] <= z) i++;
+  const gap = at.height[i + 1] - at.height[i];
+  const f = Math.min(1, Math.max(0, (z - at.height[i]) / gap));
   const side = y < 0 ? 0 : 1;
   const distance = Math.abs(y);
-  const rest = heart.reference[side]!;
-  const moved = at.sections[side]!;
+  const rest = heart.reference[side];
+  const moved = at.sections[side];
   let k = 0;
   let inner = 0;
-  let outer = lerp(moved[1]!, i, f);
+  let outer = lerp(moved[1], i, f);
   while (k < knots - 2 && distance > outer) {
     k++;
     inner = outer;
-    outer = lerp(moved[k + 1]!, i, f);
+    outer = lerp(moved[k + 1], i, f);
   }
-  const m0 = k === 0 ? 0 : lerp(rest[k]!, i, f);
-  const m1 = lerp(rest[k + 1]!, i, f);
+  const m0 = k === 0 ? 0 : lerp(rest[k], i, f);
+  const m1 = lerp(rest[k + 1], i, f);
   const span = outer - inner;
   const q = span > 1e-6 ? (distance - inner) / span : 0;
   const there = q > 1 ? distance : m0 + q * (m1 - m0);
@@ -179,7 +182,8 @@ export function backward(heart: Heart, at: Pose, px: number, py: number, out: Ma
 }
 
 /** Axis coordinates after motion -> picture millimetres. */
-export function place(heart: Heart, at: Pose, y: number, z: number, out: { x: number; y: number }): void {
+export function place(heart: Heart, at: Pose, y: number, z: number,
+  out: { x: number; y: number }): void {
   const bent = y + bend(heart, z);
   out.x = heart.placement.apexX + bent * at.cosine + z * at.sine;
   out.y = heart.placement.apexY - bent * at.sine + z * at.cosine;
@@ -193,7 +197,7 @@ export function bend(heart: Heart, z: number): number {
 
 /** Half-width of the moved section's knot at a moved height z; for contours and volumes. */
 export function lerp(table: Float64Array, i: number, f: number): number {
-  return table[i]! + f * (table[i + 1]! - table[i]!);
+  return table[i] + f * (table[i + 1] - table[i]);
 }
 
 /** Turns a reference point of LV blood by `angle` about the middle of its vortex, in place. */
@@ -215,5 +219,5 @@ export function swirl(heart: Heart, point: Material, angle: number): void {
 function halfWidthAt(heart: Heart, side: 0 | 1, z: number): number {
   const g = (z - lowest) / step;
   const i = Math.floor(g);
-  return lerp(heart.reference[side]![1]!, i, g - i);
+  return lerp(heart.reference[side][1], i, g - i);
 }

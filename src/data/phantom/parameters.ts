@@ -35,7 +35,7 @@ export interface Anatomy {
 /** How the reference anatomy moves; strengths are at end systole. */
 export interface Motion {
   readonly descent: number;                         // of the annulus, mm
-  readonly radial: number;                          // fractional shortening of the cavity half-width
+  readonly radial: number;                          // fractional narrowing of the LV cavity
   readonly atrial: number;                          // fractional widening of the LA
   readonly right: number;                           // fractional narrowing of the RV
   readonly rock: number;                            // rotation about the apex, radians
@@ -109,7 +109,9 @@ export interface PhantomParameters {
  * does not depend on how many others are written.
  */
 export function phantomPatient(seed: number, index: number): PhantomParameters {
-  if (!Number.isSafeInteger(seed)) throw new Error(`phantom seed: expected a whole number, got ${seed}`);
+  if (!Number.isSafeInteger(seed)) {
+    throw new Error(`phantom seed: expected a whole number, got ${seed}`);
+  }
   if (!Number.isInteger(index) || index < 1 || index > 9999) {
     throw new Error(`phantom patient: expected a number in 1..9999, got ${index}`);
   }
@@ -128,7 +130,8 @@ export function phantomPatient(seed: number, index: number): PhantomParameters {
   const shape = drawShape(draw, phenotype, sex);
   const scar = {
     side: draw.integer(2) as Side, centre: 0.25 + 0.6 * draw.uniform(), width: 0.2,
-    severity: draw.uniform() < (phenotype === 'dilated' ? 0.5 : 0.12) ? 0.5 + 0.4 * draw.uniform() : 0,
+    severity: draw.uniform() < (phenotype === 'dilated' ? 0.5 : 0.12)
+      ? 0.5 + 0.4 * draw.uniform() : 0,
   };
   const drafts = {} as Record<View, ViewParameters>;
   for (const view of views) {
@@ -154,8 +157,10 @@ function drawShape(draw: RandomStream, phenotype: Phenotype, sex: 'F' | 'M'): Sh
   const dilated = phenotype === 'dilated';
   const thick = phenotype === 'hypertrophied';
   const length = clamp(body * (80 + (dilated ? 6 : 0) + 4.5 * draw.normal()), 66, 98);
-  const width = clamp(body * (23.2 + (dilated ? 6 : 0) - (thick ? 1.8 : 0) + 2 * draw.normal()), 17, 34);
-  const wall = clamp(body * (9.8 + (thick ? 3 : 0) - (dilated ? 0.6 : 0) + 0.8 * draw.normal()), 7.5, 15);
+  const widthMean = 23.2 + (dilated ? 6 : 0) - (thick ? 1.8 : 0);
+  const width = clamp(body * (widthMean + 2 * draw.normal()), 17, 34);
+  const wallMean = 9.8 + (thick ? 3 : 0) - (dilated ? 0.6 : 0);
+  const wall = clamp(body * (wallMean + 0.8 * draw.normal()), 7.5, 15);
   const atriumLength = clamp(body * (46 + (dilated ? 6 : 0) + 6 * draw.normal()), 30, 68);
   const atriumWidth = clamp(body * (19.5 + (dilated ? 2.5 : 0) + 2.2 * draw.normal()), 14, 28);
   const wanted = 30 + length + 0.9 * atriumLength + 10 * draw.normal();
@@ -178,7 +183,8 @@ function drawView(draw: RandomStream, view: View, shape: Shape, target: number,
     atriumLength: shape.atriumLength * n(1, 0.06, 0.85, 1.15),
     atriumHalfWidth: shape.atriumWidth * n(1, 0.05, 0.88, 1.12),
     tent: n(3.5, 1, 1.5, 6), coaptation: n(four ? 0.6 : 0.45, 0.05, 0.35, 0.7),
-    rightWidth: four ? n(27, 4, 17, 38) : 0, rightAtriumLength: shape.atriumLength * n(0.92, 0.08, 0.7, 1.1),
+    rightWidth: four ? n(27, 4, 17, 38) : 0,
+    rightAtriumLength: shape.atriumLength * n(0.92, 0.08, 0.7, 1.1),
     papillary: draw.uniform() < 0.5
       ? [{ z: n(0.55, 0.08, 0.4, 0.7), side: 1, size: n(3.8, 0.7, 2.5, 5.5) }] : [],
   };
@@ -217,7 +223,8 @@ function drawImaging(draw: RandomStream, quality: ImageQuality): Imaging {
     posterior: n(11, 4, 3, 20),
     specular: n(10.5, 2, 5, 16), valve: n(-7, 3, -14, 0),
     anisotropy: n(5, 1.5, 1, 9), lumpiness: n(6.3, 1, 4, 9),
-    pulse: n(1.15, 0.12, 0.9, 1.5), beam: n(0.0285, 0.003, 0.022, 0.037), wavelength: n(0.75, 0.05, 0.6, 0.9),
+    pulse: n(1.15, 0.12, 0.9, 1.5), beam: n(0.0285, 0.003, 0.022, 0.037),
+    wavelength: n(0.75, 0.05, 0.6, 0.9),
     depthGain: [0, 1, 2, 3, 4, 5].map(() => n(0, 2.4, -5, 5)), shadows,
     persistence: n(0.12, 0.04, 0, 0.25),
   };

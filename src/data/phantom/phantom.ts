@@ -1,9 +1,10 @@
-/** Phantom patients on disk, in the public layout of CAMUS with the truth that CAMUS lacks beside it. */
+/** Phantom patients on disk: the public layout of CAMUS, with the truth that CAMUS lacks. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeAtomic } from '../../frames/atomic.ts';
 import { VECTOR_INTENT, writeNifti } from '../nifti.ts';
-import { phantomPatient, views as allViews, type PhantomParameters, type View } from './parameters.ts';
+import { phantomPatient, views as allViews } from './parameters.ts';
+import type { PhantomParameters, View } from './parameters.ts';
 import { flowScale, phantomSequence, type PhantomSequence } from './sequence.ts';
 
 export { phantomPatient, type PhantomParameters, type View } from './parameters.ts';
@@ -27,8 +28,10 @@ export interface PhantomOptions {
 export function writePhantom(directory: string, options: PhantomOptions): void {
   const { patients, seed, firstPatient = 1 } = options;
   const views = options.views ?? allViews;
-  if (!Number.isInteger(patients) || patients < 1 || firstPatient + patients - 1 > 9999) {
-    throw new Error(`phantom: expected 1 or more patients numbered up to 9999, got ${patients} from ${firstPatient}`);
+  if (!Number.isInteger(patients) || patients < 1 || !(firstPatient >= 1)
+    || firstPatient + patients - 1 > 9999) {
+    throw new Error('phantom: expected 1 or more patients numbered 1..9999, '
+      + `got ${patients} from ${firstPatient}`);
   }
   const unknown = views.find((view) => !allViews.includes(view));
   if (unknown !== undefined || views.length === 0) {
@@ -38,7 +41,7 @@ export function writePhantom(directory: string, options: PhantomOptions): void {
   for (let k = 0; k < patients; k++) {
     const patient = phantomPatient(seed, firstPatient + k);
     writePatient(directory, patient, views);
-    split[subgroup(patient.index)]!.push(patient.id);
+    split[subgroup(patient.index)].push(patient.id);
     options.onProgress?.(k + 1, patients, patient.id);
   }
   const lists = join(directory, 'database_split');
@@ -72,7 +75,7 @@ function writeSequence(stem: string, patient: PhantomParameters, sequence: Phant
   const stretch = (name: string, data: Uint8Array, first: number, count: number): void => {
     const part = data.subarray(first * size, (first + count) * size);
     const shape = count === 1 ? [width, height] : [width, height, count];
-    writeNifti(`${stem}_${name}.nii.gz`, { shape, data: part, spacing, ...(count > 1 ? { frameTime } : {}) });
+    writeNifti(`${stem}_${name}.nii.gz`, { shape, data: part, spacing });
   };
   for (const [suffix, data] of [['', video.data], ['_gt', masks.data]] as const) {
     stretch(`ED${suffix}`, data, endDiastole, 1);

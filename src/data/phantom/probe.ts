@@ -96,11 +96,12 @@ function gainMap(beams: number, ranges: number, firstAngle: number, depth: numbe
   const { depthGain } = imaging;
   for (let b = 0; b < beams; b++) {
     const angle = firstAngle + b * beamStep;
-    const slow = waves.reduce((sum, w) => sum + w.size * Math.sin(w.rate * 2.4 * angle + w.phase), 0);
+    const slow = waves.reduce((sum, { rate, size, phase }) =>
+      sum + size * Math.sin(rate * 2.4 * angle + phase), 0);
     for (let r = 0; r < ranges; r++) {
       const at = Math.min(0.999, (r * rangeStep) / depth) * (depthGain.length - 1);
       const k = Math.floor(at);
-      let level = slow + depthGain[k]! + (at - k) * (depthGain[k + 1]! - depthGain[k]!);
+      let level = slow + depthGain[k] + (at - k) * (depthGain[k + 1] - depthGain[k]);
       const onset = Math.min(1, (r * rangeStep) / 30);
       for (const shadow of imaging.shadows) {
         level -= shadow.loss * onset * Math.exp(-(((angle - shadow.angle) / shadow.width) ** 2));
@@ -116,7 +117,8 @@ function clutter(beams: number, ranges: number, imaging: Imaging,
   key: readonly (string | number)[]): Float32Array {
   const stream = randomStream(...key, 'clutter');
   const out = new Float32Array(2 * beams * ranges);
-  const rings = Array.from({ length: 5 }, (_, k) => ({ at: 1.5 + 4.2 * k * (0.9 + 0.2 * stream.uniform()),
+  const rings = Array.from({ length: 5 }, (_, k) => ({
+    at: 1.5 + 4.2 * k * (0.9 + 0.2 * stream.uniform()),
     level: 6 - 4 * k + 2 * stream.normal() }));
   const fade = 16 + 8 * stream.uniform();
   for (let r = 0; r < ranges; r++) {
@@ -144,7 +146,7 @@ function pointSpread(ranges: number, imaging: Imaging): Pick<Probe, 'axial' | 'l
     // In angle the beam is widest near the aperture.
     const widening = 1 + 0.9 * Math.exp(-depth / 14) - 0.22 * Math.max(0, depth / 100 - 0.8);
     const kernel = gaussian(lateralReach, (imaging.beam * widening) / 2.355 / beamStep);
-    for (let k = 0; k < kernel.length; k++) lateral[k * ranges + r] = kernel[k]!;
+    for (let k = 0; k < kernel.length; k++) lateral[k * ranges + r] = kernel[k];
   }
   return { axial, lateral };
 }
@@ -175,7 +177,7 @@ export function splat(probe: Probe, planes: BeamPlanes, x: number, y: number,
   if (r >= probe.ranges - 1) return;
   const tangent = (x / y) * 680 + 2048.5;
   if (tangent < 0 || tangent > 4096) return;
-  const beam = (probe.arcs[tangent | 0]! - probe.firstAngle) / beamStep;
+  const beam = (probe.arcs[tangent | 0] - probe.firstAngle) / beamStep;
   const b = Math.floor(beam);
   if (b < 0 || b >= probe.beams - 1) return;
   const u = beam - b;
@@ -187,14 +189,14 @@ export function splat(probe: Probe, planes: BeamPlanes, x: number, y: number,
   const w10 = u * (1 - v);
   const w11 = u * v;
   const { re, im } = planes;
-  re[o]! += w00 * real;
-  im[o]! += w00 * imaginary;
-  re[o + 1]! += w01 * real;
-  im[o + 1]! += w01 * imaginary;
-  re[o2]! += w10 * real;
-  im[o2]! += w10 * imaginary;
-  re[o2 + 1]! += w11 * real;
-  im[o2 + 1]! += w11 * imaginary;
+  re[o] += w00 * real;
+  im[o] += w00 * imaginary;
+  re[o + 1] += w01 * real;
+  im[o + 1] += w01 * imaginary;
+  re[o2] += w10 * real;
+  im[o2] += w10 * imaginary;
+  re[o2 + 1] += w11 * real;
+  im[o2 + 1] += w11 * imaginary;
 }
 
 const octave = 10 * Math.log10(2);       // dB of a factor of two in power
@@ -205,8 +207,8 @@ const mantissas = Float32Array.from({ length: 4096 }, (_, k) => Math.log2(1 + (k
 /** log2 of a positive normal number from its exponent and a table; wrong by at most 0.0002. */
 function binaryLogarithm(power: number): number {
   floats[0] = power;
-  const word = bits[0]!;
-  return (word >> 23) - 127 + mantissas[(word >> 11) & 4095]!;
+  const word = bits[0];
+  return (word >> 23) - 127 + mantissas[(word >> 11) & 4095];
 }
 
 /** From splatted echoes to compressed grey (0..255) in beam coordinates; clears the echoes. */
@@ -217,9 +219,9 @@ export function formImage(probe: Probe, planes: BeamPlanes, noiseStart: number,
   let n = 2 * noiseStart;
   for (let b = 0, o = 0; b < beams; b++) {
     for (let r = 0; r < ranges; r++, o++, n += 2) {
-      const level = noiseLevel[r]!;
-      re[o] = re[o]! * gain[o]! + still[2 * o]! + level * noise[n]!;
-      im[o] = im[o]! * gain[o]! + still[2 * o + 1]! + level * noise[n + 1]!;
+      const level = noiseLevel[r];
+      re[o] = re[o] * gain[o] + still[2 * o] + level * noise[n];
+      im[o] = im[o] * gain[o] + still[2 * o + 1] + level * noise[n + 1];
     }
   }
   filterRange(probe, re, re2);
@@ -230,7 +232,7 @@ export function formImage(probe: Probe, planes: BeamPlanes, noiseStart: number,
   const start = imaging.dynamicRange + imaging.gain;
   const haze = hazePlane(probe, re, im, re2);
   for (let o = 0; o < out.length; o++) {
-    const power = re[o]! * re[o]! + im[o]! * im[o]! + haze[o]! + 1e-9;
+    const power = re[o] * re[o] + im[o] * im[o] + haze[o] + 1e-9;
     const grey = (octave * binaryLogarithm(power) + start) * scale;
     out[o] = grey <= 0 ? 0 : grey >= 255 ? 255 : grey;
   }
@@ -239,7 +241,8 @@ export function formImage(probe: Probe, planes: BeamPlanes, noiseStart: number,
 }
 
 /** Side lobes: a wide lateral average of the echo power, far below it. */
-function hazePlane(probe: Probe, re: Float32Array, im: Float32Array, out: Float32Array): Float32Array {
+function hazePlane(probe: Probe, re: Float32Array, im: Float32Array,
+  out: Float32Array): Float32Array {
   const { beams, ranges, imaging } = probe;
   const level = 10 ** (imaging.haze / 10);
   // A recursive average along the beams, forward and back: an exponential of about 14 beams.
@@ -247,15 +250,15 @@ function hazePlane(probe: Probe, re: Float32Array, im: Float32Array, out: Float3
   const state = new Float32Array(ranges);
   for (let b = 0; b < beams; b++) {
     for (let r = 0, o = b * ranges; r < ranges; r++, o++) {
-      state[r] = keep * state[r]! + (1 - keep) * (re[o]! * re[o]! + im[o]! * im[o]!);
-      out[o] = level * state[r]!;
+      state[r] = keep * state[r] + (1 - keep) * (re[o] * re[o] + im[o] * im[o]);
+      out[o] = level * state[r];
     }
   }
   state.fill(0);
   for (let b = beams - 1; b >= 0; b--) {
     for (let r = 0, o = b * ranges; r < ranges; r++, o++) {
-      state[r] = keep * state[r]! + (1 - keep) * (re[o]! * re[o]! + im[o]! * im[o]!);
-      out[o]! += level * state[r]!;
+      state[r] = keep * state[r] + (1 - keep) * (re[o] * re[o] + im[o] * im[o]);
+      out[o] += level * state[r];
     }
   }
   return out;
@@ -268,8 +271,8 @@ function filterRange(probe: Probe, from: Float32Array, to: Float32Array): void {
     const start = b * ranges;
     to.fill(0, start, start + ranges);
     for (let o = start + 3; o < start + ranges - 3; o++) {
-      to[o] = a3 * from[o]! + a2 * (from[o - 1]! + from[o + 1]!)
-        + a1 * (from[o - 2]! + from[o + 2]!) + a0 * (from[o - 3]! + from[o + 3]!);
+      to[o] = a3 * from[o] + a2 * (from[o - 1] + from[o + 1])
+        + a1 * (from[o - 2] + from[o + 2]) + a0 * (from[o - 3] + from[o + 3]);
     }
   }
 }
@@ -281,9 +284,9 @@ function filterBeams(probe: Probe, from: Float32Array, to: Float32Array): void {
   for (let b = lateralReach; b < beams - lateralReach; b++) {
     const start = b * n;
     for (let r = 0, o = start; r < n; r++, o++) {
-      to[o] = lateral[3 * n + r]! * from[o]! + lateral[2 * n + r]! * (from[o - n]! + from[o + n]!)
-        + lateral[n + r]! * (from[o - 2 * n]! + from[o + 2 * n]!)
-        + lateral[r]! * (from[o - 3 * n]! + from[o + 3 * n]!);
+      to[o] = lateral[3 * n + r] * from[o] + lateral[2 * n + r] * (from[o - n] + from[o + n])
+        + lateral[n + r] * (from[o - 2 * n] + from[o + 2 * n])
+        + lateral[r] * (from[o - 3 * n] + from[o + 3 * n]);
     }
   }
 }
@@ -292,11 +295,11 @@ function filterBeams(probe: Probe, from: Float32Array, to: Float32Array): void {
 export function scanConvert(probe: Probe, grey: Float32Array, picture: Uint8Array): void {
   const { pixels, corner, weightBeam, weightRange, ranges, map } = probe;
   for (let n = 0; n < pixels.length; n++) {
-    const o = corner[n]!;
-    const u = weightBeam[n]!;
-    const v = weightRange[n]!;
-    const near = grey[o]! + v * (grey[o + 1]! - grey[o]!);
-    const far = grey[o + ranges]! + v * (grey[o + ranges + 1]! - grey[o + ranges]!);
-    picture[pixels[n]!] = map[((near + u * (far - near)) * 4 + 0.5) | 0]!;
+    const o = corner[n];
+    const u = weightBeam[n];
+    const v = weightRange[n];
+    const near = grey[o] + v * (grey[o + 1] - grey[o]);
+    const far = grey[o + ranges] + v * (grey[o + ranges + 1] - grey[o + ranges]);
+    picture[pixels[n]] = map[((near + u * (far - near)) * 4 + 0.5) | 0];
   }
 }

@@ -70,7 +70,7 @@ export function createScatterers(heart: Heart, rest: Pose, probe: Probe,
     const f = g - i;
     const side = material.y < 0 ? 0 : 1;
     const distance = Math.abs(material.y);
-    const table = heart.reference[side]!;
+    const table = heart.reference[side];
     let k = 0;
     while (k < knots - 2 && distance > lerp(table[k + 1], i, f)) k++;
     const inner = k === 0 ? 0 : lerp(table[k], i, f);
@@ -114,25 +114,25 @@ export function splatAll(heart: Heart, scatterers: Scatterers, probe: Probe, pla
   now: Pose, poses: readonly Pose[], frame: number, leaflets: readonly LeafletCurve[]): void {
   const { solids, cell, part, knot, along, amplitude } = scatterers;
   const { cosine, sine, height } = now;
-  const flat: Float64Array[] = [...now.sections[0]!, ...now.sections[1]!];
+  const flat: Float64Array[] = [...now.sections[0], ...now.sections[1]];
   const { apexX, apexY } = heart.placement;
   const wave = (2 * 1024) / probe.imaging.wavelength;
   const echo = (x: number, y: number, size: number): void => {
     const phase = Math.floor(Math.sqrt(x * x + y * y) * wave) & 1023;
-    splat(probe, planes, x, y, size * turns[phase]!, size * turns[phase + 256]!);
+    splat(probe, planes, x, y, size * turns[phase], size * turns[phase + 256]);
   };
   for (let n = 0; n < solids; n++) {
-    const i = cell[n]!;
-    const f = part[n]!;
-    const k = knot[n]!;
-    const z = height[i]! + f * (height[i + 1]! - height[i]!);
-    const first = flat[k]!;
-    const second = flat[k + 1]!;
-    const inner = first[i]! + f * (first[i + 1]! - first[i]!);
-    const outer = second[i]! + f * (second[i + 1]! - second[i]!);
-    const distance = inner + along[n]! * (outer - inner);
+    const i = cell[n];
+    const f = part[n];
+    const k = knot[n];
+    const z = height[i] + f * (height[i + 1] - height[i]);
+    const first = flat[k];
+    const second = flat[k + 1];
+    const inner = first[i] + f * (first[i + 1] - first[i]);
+    const outer = second[i] + f * (second[i + 1] - second[i]);
+    const distance = inner + along[n] * (outer - inner);
     const bent = (k < knots ? -distance : distance) + bend(heart, z);
-    echo(apexX + bent * cosine + z * sine, apexY - bent * sine + z * cosine, amplitude[n]!);
+    echo(apexX + bent * cosine + z * sine, apexY - bent * sine + z * cosine, amplitude[n]);
   }
   splatBlood(heart, scatterers, now, poses, frame, echo);
   splatLeaflets(scatterers, leaflets, echo);
@@ -145,20 +145,20 @@ function splatBlood(heart: Heart, scatterers: Scatterers, now: Pose, poses: read
   // Angle turned since the birth of each age, across the end of the cycle.
   const turned = Array.from({ length: lifetime }, (_, age) => {
     const born = frame - age;
-    const whole = poses[frames]!.turned;
-    return now.turned - (born >= 0 ? poses[born]!.turned : poses[born + frames]!.turned - whole);
+    const whole = poses[frames].turned;
+    return now.turned - (born >= 0 ? poses[born].turned : poses[born + frames].turned - whole);
   });
   const material = { y: 0, z: 0 };
   const there = { x: 0, y: 0 };
   for (let n = 0; n < bloodY.length; n++) {
-    const age = (frame + bloodPhase[n]!) % lifetime;
-    material.y = bloodY[n]!;
-    material.z = bloodZ[n]!;
-    if (material.z < heart.anatomy.length) swirl(heart, material, turned[age]!);
+    const age = (frame + bloodPhase[n]) % lifetime;
+    material.y = bloodY[n];
+    material.z = bloodZ[n];
+    if (material.z < heart.anatomy.length) swirl(heart, material, turned[age]);
     forward(heart, now, material.y, material.z, there);
     // A cell enters and leaves the plane gently; each visit has another sign.
-    const visit = Math.floor((frame + bloodPhase[n]!) / lifetime);
-    const size = bloodAmplitude[n]! * 1.3 * Math.sin((Math.PI * (age + 0.5)) / lifetime);
+    const visit = Math.floor((frame + bloodPhase[n]) / lifetime);
+    const size = bloodAmplitude[n] * 1.3 * Math.sin((Math.PI * (age + 0.5)) / lifetime);
     echo(there.x, there.y, ((visit * 7 + n) & 1) === 0 ? size : -size);
   }
 }
@@ -168,19 +168,19 @@ function splatLeaflets(scatterers: Scatterers, leaflets: readonly LeafletCurve[]
   leaflets.forEach((curve, which) => {
     for (let n = 0; n < perLeaflet; n++) {
       const o = 3 * (which * perLeaflet + n);
-      const g = scatterers.leaflet[o]! * (leafletPoints - 1);
+      const g = scatterers.leaflet[o] * (leafletPoints - 1);
       const k = Math.min(leafletPoints - 2, Math.floor(g));
       const f = g - k;
-      const ax = curve[2 * k + 2]! - curve[2 * k]!;
-      const ay = curve[2 * k + 3]! - curve[2 * k + 1]!;
+      const ax = curve[2 * k + 2] - curve[2 * k];
+      const ay = curve[2 * k + 3] - curve[2 * k + 1];
       const size = Math.hypot(ax, ay) + 1e-9;
-      const x = curve[2 * k]! + f * ax;
-      const y = curve[2 * k + 1]! + f * ay;
+      const x = curve[2 * k] + f * ax;
+      const y = curve[2 * k + 1] + f * ay;
       // A sheet seen edge on by the beam sends little back.
       const facing = Math.abs(ax * y - ay * x) / (size * Math.hypot(x, y));
-      const across = scatterers.leaflet[o + 1]!;
+      const across = scatterers.leaflet[o + 1];
       echo(x - (across * ay) / size, y + (across * ax) / size,
-        scatterers.leaflet[o + 2]! * (0.4 + 1.4 * facing * facing));
+        scatterers.leaflet[o + 2] * (0.4 + 1.4 * facing * facing));
     }
   });
 }

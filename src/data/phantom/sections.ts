@@ -23,16 +23,16 @@ export function referenceSections(anatomy: Anatomy): SectionTable {
       const endocardium = cavityHalfWidth(anatomy, side, z);
       const epicardium = Math.max(outerHalfWidth(anatomy, side, z), endocardium + 0.05);
       const right = side === 0 ? rightHeartWidth(anatomy, z) : 0;
-      table[1]![i] = endocardium;
-      table[2]![i] = epicardium;
-      table[3]![i] = epicardium + Math.max(right, 8);
-      table[4]![i] = table[3]![i]! + 45;
+      table[1][i] = endocardium;
+      table[2][i] = epicardium;
+      table[3][i] = epicardium + Math.max(right, 8);
+      table[4][i] = table[3][i] + 45;
     }
     return table;
   });
 }
 
-/** Half-width of LV cavity (0 <= z <= length) and left atrium (beyond), mm; 0 where there is none. */
+/** Half-width of the LV cavity (0 <= z <= length) or left atrium (beyond), mm; 0 elsewhere. */
 export function cavityHalfWidth(anatomy: Anatomy, side: Side, z: number): number {
   const { length, bluntness, annulusRatio, atriumLength, atriumHalfWidth } = anatomy;
   const widest = anatomy.halfWidth[side];

@@ -5,7 +5,8 @@
 import { randomStream } from '../../frames/random.ts';
 import { place, type Heart, type Pose } from './motion.ts';
 import type { Imaging } from './parameters.ts';
-import { heights, lowest, rightHeartWidth, step, tricuspidHeight, valveBorder } from './sections.ts';
+import { heights, lowest, step } from './sections.ts';
+import { rightHeartWidth, tricuspidHeight, valveBorder } from './sections.ts';
 import { SmoothNoise } from './texture.ts';
 
 export const blood = 1;
@@ -190,7 +191,8 @@ export class TissueMap {
     out.level = this.surroundings(spot);
     if (z < anatomy.length + 10 && gap < 6) {
       const face = this.facing(spot, 2);
-      out.level += (imaging.specular * (0.5 + 0.5 * face * face) + 3) * Math.exp(-((gap / 2.5) ** 2));
+      const bright = imaging.specular * (0.5 + 0.5 * face * face) + 3;
+      out.level += bright * Math.exp(-((gap / 2.5) ** 2));
     }
     if (z > anatomy.length - 8 && side === 1) {
       out.level += 0.7 * imaging.posterior * Math.exp(-(((gap - 5) / 8) ** 2));

@@ -11,12 +11,12 @@ export function labelAt(heart: Heart, y: number, z: number): number {
   if (g < 0 || g >= heights - 1) return 0;
   const i = Math.floor(g);
   const f = g - i;
-  const table = reference[y < 0 ? 0 : 1]!;
+  const table = reference[y < 0 ? 0 : 1];
   const distance = Math.abs(y);
-  const inner = table[1]![i]! + f * (table[1]![i + 1]! - table[1]![i]!);
+  const inner = table[1][i] + f * (table[1][i + 1] - table[1][i]);
   if (distance < inner) return z < valveBorder(anatomy, distance / inner) ? 1 : 3;
   if (z > anatomy.length + 1) return 0;
-  const outer = table[2]![i]! + f * (table[2]![i + 1]! - table[2]![i]!);
+  const outer = table[2][i] + f * (table[2][i + 1] - table[2][i]);
   return distance < outer && outer > 0.06 ? 2 : 0;
 }
 
@@ -50,8 +50,8 @@ export function createNodes(probe: Probe): NodeGrid {
   const corner = new Int32Array(probe.pixels.length);
   const part = new Uint8Array(probe.pixels.length);
   for (let n = 0; n < probe.pixels.length; n++) {
-    const row = Math.floor(probe.pixels[n]! / probe.width);
-    const column = probe.pixels[n]! - row * probe.width;
+    const row = Math.floor(probe.pixels[n] / probe.width);
+    const column = probe.pixels[n] - row * probe.width;
     const o = Math.floor(row / nodeStep) * columns + Math.floor(column / nodeStep);
     corner[n] = o;
     part[n] = nodeStep * (row % nodeStep) + (column % nodeStep);
@@ -73,24 +73,24 @@ export function fillTruth(heart: Heart, probe: Probe, nodes: NodeGrid, now: Pose
   const { pixels } = probe;
   const { columns, corner, part, label } = nodes;
   for (let n = 0; n < pixels.length; n++) {
-    const index = pixels[n]!;
-    const o = corner[n]!;
+    const index = pixels[n];
+    const o = corner[n];
     const p = o + columns;
-    const w = 4 * part[n]!;
-    const w00 = weights[w]!;
-    const w01 = weights[w + 1]!;
-    const w10 = weights[w + 2]!;
-    const w11 = weights[w + 3]!;
+    const w = 4 * part[n];
+    const w00 = weights[w];
+    const w01 = weights[w + 1];
+    const w10 = weights[w + 2];
+    const w11 = weights[w + 3];
     // No structure is thinner than the nodes are apart, so equal corners settle the label.
-    const first = label[o]!;
+    const first = label[o];
     labels[index] = first === label[o + 1] && first === label[p] && first === label[p + 1] ? first
       : labelAt(heart,
-        w00 * nodes.y[o]! + w01 * nodes.y[o + 1]! + w10 * nodes.y[p]! + w11 * nodes.y[p + 1]!,
-        w00 * nodes.z[o]! + w01 * nodes.z[o + 1]! + w10 * nodes.z[p]! + w11 * nodes.z[p + 1]!);
-    dx[index] = Math.round(flowScale * (w00 * nodes.dx[o]! + w01 * nodes.dx[o + 1]!
-      + w10 * nodes.dx[p]! + w11 * nodes.dx[p + 1]!));
-    dy[index] = Math.round(flowScale * (w00 * nodes.dy[o]! + w01 * nodes.dy[o + 1]!
-      + w10 * nodes.dy[p]! + w11 * nodes.dy[p + 1]!));
+        w00 * nodes.y[o] + w01 * nodes.y[o + 1] + w10 * nodes.y[p] + w11 * nodes.y[p + 1],
+        w00 * nodes.z[o] + w01 * nodes.z[o + 1] + w10 * nodes.z[p] + w11 * nodes.z[p + 1]);
+    dx[index] = Math.round(flowScale * (w00 * nodes.dx[o] + w01 * nodes.dx[o + 1]
+      + w10 * nodes.dx[p] + w11 * nodes.dx[p + 1]));
+    dy[index] = Math.round(flowScale * (w00 * nodes.dy[o] + w01 * nodes.dy[o + 1]
+      + w10 * nodes.dy[p] + w11 * nodes.dy[p + 1]));
   }
 }
 
@@ -116,18 +116,19 @@ function fillNodes(heart: Heart, probe: Probe, nodes: NodeGrid, now: Pose, next:
 
 /** Lays the leaflets' own motion over the flow of the blood, within `reach` mm of them. */
 export function addLeafletFlow(probe: Probe, now: readonly LeafletCurve[],
-  next: readonly LeafletCurve[], dx: Int16Array, dy: Int16Array, flowScale: number, inside: Uint8Array): void {
+  next: readonly LeafletCurve[], dx: Int16Array, dy: Int16Array, flowScale: number,
+  inside: Uint8Array): void {
   const { width, height, pixel } = probe;
   const reach = 1.3;
   now.forEach((curve, leaflet) => {
-    const moved = next[leaflet]!;
+    const moved = next[leaflet];
     for (let s = 0; s < 4 * (leafletPoints - 1); s++) {
       const k = s >> 2;
       const f = (s & 3) / 4;
-      const px = curve[2 * k]! + f * (curve[2 * k + 2]! - curve[2 * k]!);
-      const py = curve[2 * k + 1]! + f * (curve[2 * k + 3]! - curve[2 * k + 1]!);
-      const qx = moved[2 * k]! + f * (moved[2 * k + 2]! - moved[2 * k]!);
-      const qy = moved[2 * k + 1]! + f * (moved[2 * k + 3]! - moved[2 * k + 1]!);
+      const px = curve[2 * k] + f * (curve[2 * k + 2] - curve[2 * k]);
+      const py = curve[2 * k + 1] + f * (curve[2 * k + 3] - curve[2 * k + 1]);
+      const qx = moved[2 * k] + f * (moved[2 * k + 2] - moved[2 * k]);
+      const qy = moved[2 * k + 1] + f * (moved[2 * k + 3] - moved[2 * k + 1]);
       const u = Math.round(((qx - px) / pixel) * flowScale);
       const v = Math.round(((qy - py) / pixel) * flowScale);
       const c0 = Math.max(0, Math.ceil((px - reach) / pixel + width / 2 - 0.5));

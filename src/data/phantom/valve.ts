@@ -4,14 +4,20 @@
  */
 import { opening } from './cycle.ts';
 import { forward, place, type Heart, type Pose } from './motion.ts';
-import { rightHeartWidth, tricuspidHeight, cavityHalfWidth, valveBorder } from './sections.ts';
+import { cavityHalfWidth, rightHeartWidth, tricuspidHeight, valveBorder } from './sections.ts';
 
 /** Points from the hinge (first) to the tip (last), (x, y) pairs in picture mm. */
 export type LeafletCurve = Float64Array;
 export const leafletPoints = 13;
 
-interface Ends { readonly hinge: readonly [number, number]; readonly tip: readonly [number, number];
-  readonly length: number; readonly openAngle: number; readonly sign: number }
+/** A leaflet by its ends, in reference coordinates (y, z), mm and radians. */
+interface Ends {
+  readonly hinge: readonly number[];
+  readonly tip: readonly number[];       // where it meets the other one
+  readonly length: number;               // open
+  readonly openAngle: number;            // from the annulus toward the apex
+  readonly sign: 1 | -1;                 // 1 when it reaches to the right
+}
 
 /** The two mitral leaflets at a pose: the one on the left of the picture first. */
 export function mitralLeaflets(heart: Heart, at: Pose): LeafletCurve[] {
@@ -20,11 +26,13 @@ export function mitralLeaflets(heart: Heart, at: Pose): LeafletCurve[] {
   const right = cavityHalfWidth(anatomy, 1, anatomy.length);
   const width = right - left;
   const meeting = left + anatomy.coaptation * width;
-  const tip: [number, number] = [meeting, valveBorder(anatomy, meeting > 0 ? meeting / right : -meeting / left)];
-  return [
-    { hinge: [left, anatomy.length], tip, length: (anatomy.coaptation + 0.07) * width, openAngle: 1.3, sign: 1 },
-    { hinge: [right, anatomy.length], tip, length: (1.07 - anatomy.coaptation) * width, openAngle: 1.2, sign: -1 },
-  ].map((ends) => leaflet(heart, at, ends as unknown as Ends));
+  const eta = meeting > 0 ? meeting / right : -meeting / left;
+  const tip = [meeting, valveBorder(anatomy, eta)];
+  const first: Ends = { hinge: [left, anatomy.length], tip, openAngle: 1.3, sign: 1,
+    length: (anatomy.coaptation + 0.07) * width };
+  const second: Ends = { hinge: [right, anatomy.length], tip, openAngle: 1.2, sign: -1,
+    length: (1.07 - anatomy.coaptation) * width };
+  return [leaflet(heart, at, first), leaflet(heart, at, second)];
 }
 
 /** The two tricuspid leaflets; none where the view has no right heart. */
@@ -35,11 +43,10 @@ export function tricuspidLeaflets(heart: Heart, at: Pose): LeafletCurve[] {
   const septal = -(cavityHalfWidth(anatomy, 0, z) + anatomy.wall[0] * 0.9);
   const free = septal - rightHeartWidth(anatomy, z);
   const width = septal - free;
-  const tip: [number, number] = [free + 0.55 * width, z - 2.5];
-  return [
-    { hinge: [free, z], tip, length: 0.6 * width, openAngle: 1.25, sign: 1 },
-    { hinge: [septal, z], tip, length: 0.52 * width, openAngle: 1.2, sign: -1 },
-  ].map((ends) => leaflet(heart, at, ends as unknown as Ends));
+  const tip = [free + 0.55 * width, z - 2.5];
+  const first: Ends = { hinge: [free, z], tip, length: 0.6 * width, openAngle: 1.25, sign: 1 };
+  const second: Ends = { hinge: [septal, z], tip, length: 0.52 * width, openAngle: 1.2, sign: -1 };
+  return [leaflet(heart, at, first), leaflet(heart, at, second)];
 }
 
 function leaflet(heart: Heart, at: Pose, ends: Ends): LeafletCurve {
@@ -75,7 +82,8 @@ function leaflet(heart: Heart, at: Pose, ends: Ends): LeafletCurve {
 /** A reference point moved by the pose but still in coordinates of the axis. */
 function axisPoint(heart: Heart, at: Pose, y: number, z: number): { x: number; y: number } {
   const straight = { ...at, cosine: 1, sine: 0 };
-  const still: Heart = { ...heart, placement: { ...heart.placement, apexX: 0, apexY: 0, bend: 0, lean: 0 } };
+  const upright = { ...heart.placement, apexX: 0, apexY: 0, bend: 0, lean: 0 };
+  const still: Heart = { ...heart, placement: upright };
   const out = { x: 0, y: 0 };
   forward(still, straight, y, z, out);
   return out;

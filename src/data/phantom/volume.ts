@@ -14,7 +14,7 @@ function ventricleDiscs(view: ViewParameters, a: number): Discs {
   const end = (z: number): number => {
     const g = (z - lowest) / step;
     const i = Math.floor(g);
-    return height[i]! + (g - i) * (height[i + 1]! - height[i]!);
+    return height[i] + (g - i) * (height[i + 1] - height[i]);
   };
   const length = end(anatomy.length);
   const diameters = new Float64Array(discs);
@@ -23,7 +23,7 @@ function ventricleDiscs(view: ViewParameters, a: number): Discs {
     const wanted = ((k + 0.5) / discs) * length;
     while (end(z) < wanted) z += 0.1;
     for (const side of [0, 1] as const) {
-      diameters[k]! += cavityHalfWidth(anatomy, side, z) * widthFactor(anatomy, motion, side, z, a);
+      diameters[k] += cavityHalfWidth(anatomy, side, z) * widthFactor(anatomy, motion, side, z, a);
     }
   }
   return { length, diameters };
@@ -34,7 +34,7 @@ export function ventricleVolume(pair: Readonly<Record<View, ViewParameters>>, a:
   const two = ventricleDiscs(pair['2CH'], a);
   const four = ventricleDiscs(pair['4CH'], a);
   let sum = 0;
-  for (let k = 0; k < discs; k++) sum += two.diameters[k]! * four.diameters[k]!;
+  for (let k = 0; k < discs; k++) sum += two.diameters[k] * four.diameters[k];
   return ((Math.PI / 4) * sum * Math.max(two.length, four.length)) / discs / 1000;
 }
 

@@ -100,8 +100,8 @@ async function train(name: StageName, flags: TrainFlags & Record<string, unknown
     report: (line: string) => process.stderr.write(`${line}\n`),
     onSkip: (id: string, reason: string) => process.stderr.write(`left out ${id}: ${reason}\n`),
   };
-  const clips = loadSplit('training', store);
-  const validation = loadSplit('validation', store);
+  const clips = await loadSplit('training', store);
+  const validation = await loadSplit('validation', store);
   if (name === 'image' || name === 'video') addLatents([...clips, ...validation], run, store);
   const signal = receivedSignal();
   if (signal !== null) throw new Interrupted(signal);

@@ -19,7 +19,7 @@ export interface ClipStoreOptions extends Pick<PrepareOptions, 'onProgress' | 'o
 }
 
 /** The prepared clips of one split of a data set. */
-export function loadSplit(split: Split, options: ClipStoreOptions): PreparedClip[] {
+export function loadSplit(split: Split, options: ClipStoreOptions): Promise<PreparedClip[]> {
   const { config, data } = options;
   const { resolution, frames } = config.model;
   const sources = listClips(data, { split, views: config.views, frames, report: options.report });

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { defaultPrompt } from '../conditions/text.ts';
 import { extractSketch } from '../conditions/sketch.ts';
+import { loadFlowEstimator } from '../conditions/flow.ts';
 import { drawSkeleton, skeletonsFromMasks } from '../conditions/skeleton.ts';
 import type { ConditionName } from '../conditions/condition.ts';
 import { readClip, type Clip, type ClipSource } from '../data/clips.ts';
@@ -31,7 +32,9 @@ export interface PrepareOptions {
  * Reads clips and extracts their conditions once; later calls read the cache. A cache file's key is the sha256 of
  * the source files and of the preprocessing, so that a changed source or another size is another file.
  */
-export function prepareClips(sources: readonly ClipSource[], options: PrepareOptions): PreparedClip[] {
+export async function prepareClips(
+  sources: readonly ClipSource[], options: PrepareOptions,
+): Promise<PreparedClip[]> {
   const { cache, onProgress, onSkip } = options;
   mkdirSync(cache, { recursive: true });
   const prepared: PreparedClip[] = [];
@@ -39,9 +42,10 @@ export function prepareClips(sources: readonly ClipSource[], options: PrepareOpt
     if (options.stopRequested?.()) break;
     const file = join(cache, `${source.id}-${cacheKey(source, options)}.safetensors`);
     try {
-      if (!existsSync(file)) writePrepared(file, extractClip(readClip(source.folder, source.view, {
-        size: options.resolution, frames: options.frames,
-      })));
+      if (!existsSync(file)) {
+        const clip = readClip(source.folder, source.view, { size: options.resolution, frames: options.frames });
+        writePrepared(file, await extractClip(clip));
+      }
       prepared.push(readPrepared(file));
     } catch (error) {
       if (onSkip === undefined) throw error;
@@ -62,8 +66,8 @@ function cacheKey(source: ClipSource, { resolution, frames }: PrepareOptions): s
   return hash.digest('hex').slice(0, 16);
 }
 
-/** Every condition that the clip can give, at its own size. */
-export function extractClip(clip: Clip): PreparedClip {
+/** Every condition that the clip can give, at its own size; flow is estimated where the truth is not known. */
+export async function extractClip(clip: Clip): Promise<PreparedClip> {
   const { video, masks } = clip;
   const planes = new Map<ConditionName, PreparedPlanes>();
   const sketches = Array.from({ length: video.frames }, (_, t) => extractSketch(frameAt(video, t)));
@@ -74,7 +78,11 @@ export function extractClip(clip: Clip): PreparedClip {
     const drawn = drawSkeleton(strokes, video.height, video.width);
     planes.set('skeleton', { kind: 'unit', channels: 1, data: toUnitBytes([drawn]) });
   }
-  if (clip.flow !== null) planes.set('flow', { kind: 'real', channels: 2, data: byFrame(clip.flow) });
+  if (clip.kind !== 'stills') {
+    const last = clip.kind === 'sequence' ? 'loop' : 'hold';
+    const flow = clip.flow ?? (await loadFlowEstimator())(video, clip.sector, last);
+    planes.set('flow', { kind: 'real', channels: 2, data: byFrame(flow) });
+  }
   return {
     id: clip.id, patient: clip.patient, view: clip.view, prompt: defaultPrompt(clip.view),
     frames: video.frames, size: video.width, stills: clip.kind === 'stills',

@@ -11,20 +11,29 @@ using c10::TypeKind;
 
 Kind scalarKind(const c10::Type& type) {
   switch (type.kind()) {
-    case TypeKind::TensorType: return Kind::Tensor;
+    case TypeKind::TensorType:
+      return Kind::Tensor;
     // dtype, layout and memory format travel as integers; 2.x says SymInt where 1.13 says int.
     case TypeKind::IntType:
     case TypeKind::SymIntType:
     case TypeKind::LayoutType:
     case TypeKind::ScalarTypeType:
-    case TypeKind::MemoryFormatType: return Kind::Int;
-    case TypeKind::FloatType: return Kind::Float;
-    case TypeKind::BoolType: return Kind::Bool;
-    case TypeKind::StringType: return Kind::String;
-    case TypeKind::NumberType: return Kind::Scalar;
-    case TypeKind::DeviceObjType: return Kind::Device;
-    case TypeKind::GeneratorType: return Kind::Generator;
-    default: return Kind::Unsupported;
+    case TypeKind::MemoryFormatType:
+      return Kind::Int;
+    case TypeKind::FloatType:
+      return Kind::Float;
+    case TypeKind::BoolType:
+      return Kind::Bool;
+    case TypeKind::StringType:
+      return Kind::String;
+    case TypeKind::NumberType:
+      return Kind::Scalar;
+    case TypeKind::DeviceObjType:
+      return Kind::Device;
+    case TypeKind::GeneratorType:
+      return Kind::Generator;
+    default:
+      return Kind::Unsupported;
   }
 }
 
@@ -34,23 +43,33 @@ Kind listKind(const c10::Type& element) {
     return scalarKind(inner) == Kind::Tensor ? Kind::OptionalTensors : Kind::Unsupported;
   }
   switch (scalarKind(element)) {
-    case Kind::Tensor: return Kind::Tensors;
-    case Kind::Int: return Kind::Ints;
-    case Kind::Float: return Kind::Floats;
-    case Kind::Bool: return Kind::Bools;
-    case Kind::Scalar: return Kind::Scalars;
-    default: return Kind::Unsupported;
+    case Kind::Tensor:
+      return Kind::Tensors;
+    case Kind::Int:
+      return Kind::Ints;
+    case Kind::Float:
+      return Kind::Floats;
+    case Kind::Bool:
+      return Kind::Bools;
+    case Kind::Scalar:
+      return Kind::Scalars;
+    default:
+      return Kind::Unsupported;
   }
 }
 
 at::Scalar toScalar(napi_env env, napi_value value) {
   switch (typeOf(env, value)) {
-    case napi_boolean: return toBool(env, value);
-    case napi_bigint: return toInt(env, value);
-    default: break;
+    case napi_boolean:
+      return toBool(env, value);
+    case napi_bigint:
+      return toInt(env, value);
+    default:
+      break;
   }
   double number = toDouble(env, value);
-  bool whole = number >= -9007199254740992.0 && number <= 9007199254740992.0 && number == static_cast<double>(static_cast<int64_t>(number));
+  bool whole = number >= -9007199254740992.0 && number <= 9007199254740992.0 &&
+               number == static_cast<double>(static_cast<int64_t>(number));
   // -0 is a floating-point number only.
   if (whole && !(number == 0 && std::signbit(number))) return static_cast<int64_t>(number);
   return number;
@@ -78,19 +97,33 @@ IValue toList(napi_env env, napi_value value, int32_t repeat, Convert convert) {
 
 IValue convert(napi_env env, napi_value value, const Parameter& parameter) {
   switch (parameter.kind) {
-    case Kind::Tensor: return toTensor(env, value);
-    case Kind::Int: return toInt(env, value);
-    case Kind::Float: return toDouble(env, value);
-    case Kind::Bool: return toBool(env, value);
-    case Kind::String: return toString(env, value);
-    case Kind::Scalar: return toScalar(env, value);
-    case Kind::Device: return c10::Device(toString(env, value));
-    case Kind::Generator: return toGenerator(env, value);
-    case Kind::Tensors: return toList<at::Tensor>(env, value, parameter.repeat, [](napi_env e, napi_value v) { return toTensor(e, v); });
-    case Kind::Ints: return toList<int64_t>(env, value, parameter.repeat, toInt);
-    case Kind::Floats: return toList<double>(env, value, parameter.repeat, toDouble);
-    case Kind::Bools: return toList<bool>(env, value, parameter.repeat, toBool);
-    case Kind::Scalars: return toList<at::Scalar>(env, value, parameter.repeat, toScalar);
+    case Kind::Tensor:
+      return toTensor(env, value);
+    case Kind::Int:
+      return toInt(env, value);
+    case Kind::Float:
+      return toDouble(env, value);
+    case Kind::Bool:
+      return toBool(env, value);
+    case Kind::String:
+      return toString(env, value);
+    case Kind::Scalar:
+      return toScalar(env, value);
+    case Kind::Device:
+      return c10::Device(toString(env, value));
+    case Kind::Generator:
+      return toGenerator(env, value);
+    case Kind::Tensors:
+      return toList<at::Tensor>(env, value, parameter.repeat,
+                                [](napi_env e, napi_value v) { return toTensor(e, v); });
+    case Kind::Ints:
+      return toList<int64_t>(env, value, parameter.repeat, toInt);
+    case Kind::Floats:
+      return toList<double>(env, value, parameter.repeat, toDouble);
+    case Kind::Bools:
+      return toList<bool>(env, value, parameter.repeat, toBool);
+    case Kind::Scalars:
+      return toList<at::Scalar>(env, value, parameter.repeat, toScalar);
     case Kind::OptionalTensors: {
       c10::impl::GenericList list(c10::OptionalType::ofTensor());
       uint32_t length = arrayLength(env, value);
@@ -100,14 +133,16 @@ IValue convert(napi_env env, napi_value value, const Parameter& parameter) {
       }
       return list;
     }
-    case Kind::Unsupported: break;
+    case Kind::Unsupported:
+      break;
   }
   throw std::invalid_argument("type " + parameter.type + " has no JavaScript form");
 }
 
 }  // namespace
 
-Parameter::Parameter(const c10::Argument& argument) : name(argument.name()), type(argument.type()->str()) {
+Parameter::Parameter(const c10::Argument& argument)
+    : name(argument.name()), type(argument.type()->str()) {
   c10::TypePtr declared = argument.type();
   if (auto* maybe = declared->castRaw<c10::OptionalType>()) {
     optional = true;
@@ -127,12 +162,14 @@ IValue toIValue(napi_env env, napi_value value, const Parameter& parameter) {
   if (type == napi_undefined && parameter.hasDefault) return parameter.fallback;
   if (type == napi_undefined || type == napi_null) {
     if (parameter.optional) return IValue();
-    throw std::invalid_argument("argument '" + parameter.name + "' (" + parameter.type + ") is missing");
+    throw std::invalid_argument("argument '" + parameter.name + "' (" + parameter.type +
+                                ") is missing");
   }
   try {
     return convert(env, value, parameter);
   } catch (const std::invalid_argument& error) {
-    throw std::invalid_argument("argument '" + parameter.name + "' (" + parameter.type + "): " + error.what());
+    throw std::invalid_argument("argument '" + parameter.name + "' (" + parameter.type +
+                                "): " + error.what());
   }
 }
 
@@ -144,7 +181,8 @@ napi_value fromIValue(napi_env env, const IValue& value) {
   if (value.isString()) return fromString(env, value.toStringRef());
   if (value.isNone()) return null(env);
   if (value.isList()) {
-    return fromArray(env, value.toListRef(), [&](const IValue& item) { return fromIValue(env, item); });
+    return fromArray(env, value.toListRef(),
+                     [&](const IValue& item) { return fromIValue(env, item); });
   }
   throw std::invalid_argument("a result of type " + value.tagKind() + " has no JavaScript form");
 }

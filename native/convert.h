@@ -9,8 +9,21 @@
 namespace heartbeat {
 
 enum class Kind : uint8_t {
-  Tensor, Int, Float, Bool, String, Scalar, Device, Generator,
-  Tensors, OptionalTensors, Ints, Floats, Bools, Scalars, Unsupported
+  Tensor,
+  Int,
+  Float,
+  Bool,
+  String,
+  Scalar,
+  Device,
+  Generator,
+  Tensors,
+  OptionalTensors,
+  Ints,
+  Floats,
+  Bools,
+  Scalars,
+  Unsupported
 };
 
 /// One argument of a schema, read once.
@@ -25,7 +38,8 @@ struct Parameter {
   c10::IValue fallback;
 };
 
-/// Undefined is the schema's default; null is None. Throws std::invalid_argument that names the parameter.
+/// Undefined is the schema's default; null is None. Throws std::invalid_argument that names the
+/// parameter.
 c10::IValue toIValue(napi_env env, napi_value value, const Parameter& parameter);
 
 napi_value fromIValue(napi_env env, const c10::IValue& value);

@@ -7,8 +7,8 @@ namespace {
 
 constexpr uint32_t kTensor = 0x54454e53, kGenerator = 0x47454e52;
 
-// V8 sees a handle as this many bytes: enough that it collects dropped handles in time. Ten times more made it collect
-// at every few hundred; real sizes, at every step.
+// V8 sees a handle as this many bytes: enough that it collects dropped handles in time. Ten times
+// more made it collect at every few hundred; real sizes, at every step.
 constexpr int64_t kToken = 4 * 1024;
 
 struct Handle {
@@ -52,7 +52,8 @@ Handle* unwrap(napi_env env, napi_value value, uint32_t kind, const char* what) 
   void* data = nullptr;
   if (typeOf(env, value) == napi_external) napi_get_value_external(env, value, &data);
   auto* handle = static_cast<Handle*>(data);
-  if (!handle || handle->kind != kind) throw std::invalid_argument(std::string("expected a ") + what);
+  if (!handle || handle->kind != kind)
+    throw std::invalid_argument(std::string("expected a ") + what);
   return handle;
 }
 

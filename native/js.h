@@ -1,7 +1,8 @@
 // The few Node-API calls we use, with failures as C++ exceptions.
 #pragma once
 
-// Finalizers of an experimental module run inside GC, so that a long synchronous loop cannot starve them.
+// Finalizers of an experimental module run inside GC, so that a long synchronous loop cannot starve
+// them.
 #define NAPI_EXPERIMENTAL
 #define NAPI_VERSION 2147483647
 #include <node_api.h>
@@ -24,7 +25,9 @@ struct Arguments {
   napi_value values[N];
   Arguments(napi_env env, napi_callback_info info) {
     check(napi_get_cb_info(env, info, &count, values, nullptr, nullptr), "cannot read arguments");
-    if (count > N) throw std::invalid_argument("expected at most " + std::to_string(N) + " arguments, got " + std::to_string(count));
+    if (count > N)
+      throw std::invalid_argument("expected at most " + std::to_string(N) + " arguments, got " +
+                                  std::to_string(count));
   }
   napi_value operator[](size_t index) const { return values[index]; }
 };
@@ -44,7 +47,8 @@ inline std::string toString(napi_env env, napi_value value) {
   size_t length = 0;
   check(napi_get_value_string_utf8(env, value, nullptr, 0, &length), "expected a string");
   std::string text(length, '\0');
-  check(napi_get_value_string_utf8(env, value, text.data(), length + 1, &length), "expected a string");
+  check(napi_get_value_string_utf8(env, value, text.data(), length + 1, &length),
+        "expected a string");
   return text;
 }
 
@@ -64,7 +68,8 @@ inline bool toBool(napi_env env, napi_value value) {
 inline int64_t toInt(napi_env env, napi_value value) {
   double number = 0;
   if (napi_get_value_double(env, value, &number) == napi_ok) {
-    if (!(number >= -9007199254740992.0 && number <= 9007199254740992.0) || number != static_cast<double>(static_cast<int64_t>(number)))
+    if (!(number >= -9007199254740992.0 && number <= 9007199254740992.0) ||
+        number != static_cast<double>(static_cast<int64_t>(number)))
       throw std::invalid_argument("expected an integer, got " + std::to_string(number));
     return static_cast<int64_t>(number);
   }
@@ -131,7 +136,8 @@ napi_value fromArray(napi_env env, const Items& items, Convert convert) {
   napi_value array;
   check(napi_create_array_with_length(env, items.size(), &array), "cannot make an array");
   uint32_t index = 0;
-  for (const auto& item : items) check(napi_set_element(env, array, index++, convert(item)), "cannot fill an array");
+  for (const auto& item : items)
+    check(napi_set_element(env, array, index++, convert(item)), "cannot fill an array");
   return array;
 }
 

@@ -1,4 +1,5 @@
-// Every byte of CPU tensor storage is counted here, whoever holds it: a handle, a view or the autograd graph.
+// Every byte of CPU tensor storage is counted here, whoever holds it: a handle, a view or the
+// autograd graph.
 #include "rooms.h"
 
 #include <c10/core/Allocator.h>
@@ -27,8 +28,9 @@ struct Block {
   int64_t size;
 };
 
-// Blocks of a step come back at the next one: fresh pages cost the kernel more than many an operator costs us. Freed
-// large blocks wait here, oldest first, as long as all memory together stays near the most that was ever in use at once.
+// Blocks of a step come back at the next one: fresh pages cost the kernel more than many an
+// operator costs us. Freed large blocks wait here, oldest first, as long as all memory together
+// stays near the most that was ever in use at once.
 class Cache {
   static constexpr int64_t kLarge = 1 << 20;
   std::mutex mutex;
@@ -51,7 +53,9 @@ class Cache {
     std::lock_guard<std::mutex> lock(mutex);
     auto best = blocks.rend();
     for (auto block = blocks.rbegin(); block != blocks.rend(); ++block)
-      if (block->size >= size && block->size <= size + size / 4 && (best == blocks.rend() || block->size < best->size)) best = block;
+      if (block->size >= size && block->size <= size + size / 4 &&
+          (best == blocks.rend() || block->size < best->size))
+        best = block;
     if (best != blocks.rend()) {
       void* data = best->data;
       held -= best->size;
@@ -116,13 +120,16 @@ class CountingAllocator final : public c10::Allocator {
   c10::DataPtr allocate(size_t size) const override { return make(size); }
 #else
   c10::DataPtr allocate(size_t size) override { return make(size); }
-  void copy_data(void* target, const void* source, std::size_t count) const override { std::memcpy(target, source, count); }
+  void copy_data(void* target, const void* source, std::size_t count) const override {
+    std::memcpy(target, source, count);
+  }
 #endif
 };
 
 napi_value memory(napi_env env, napi_callback_info) {
   return guarded(env, [&] {
-    return fromArray(env, std::vector<int64_t>{live, peak}, [&](int64_t bytes) { return fromInt(env, bytes); });
+    return fromArray(env, std::vector<int64_t>{live, peak},
+                     [&](int64_t bytes) { return fromInt(env, bytes); });
   });
 }
 

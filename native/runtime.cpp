@@ -32,7 +32,8 @@ c10::Device toDevice(napi_env env, napi_value value) {
 napi_value makeGenerator(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Arguments<2> arguments(env, info);
-    at::Generator generator = at::globalContext().defaultGenerator(toDevice(env, arguments[0])).clone();
+    at::Generator generator =
+        at::globalContext().defaultGenerator(toDevice(env, arguments[0])).clone();
     generator.set_current_seed(toSeed(env, arguments[1]));
     return wrap(env, generator);
   });
@@ -68,7 +69,8 @@ napi_value setGeneratorState(napi_env env, napi_callback_info info) {
 napi_value load(napi_env env, napi_callback_info info) {
   return guarded(env, [&]() -> napi_value {
     Arguments<1> arguments(env, info);
-    if (!dlopen(toString(env, arguments[0]).c_str(), RTLD_NOW | RTLD_GLOBAL)) throw std::runtime_error(dlerror());
+    if (!dlopen(toString(env, arguments[0]).c_str(), RTLD_NOW | RTLD_GLOBAL))
+      throw std::runtime_error(dlerror());
     return nullptr;
   });
 }
@@ -88,7 +90,8 @@ napi_value synchronize(napi_env env, napi_callback_info info) {
   return guarded(env, [&]() -> napi_value {
     Arguments<1> arguments(env, info);
     auto device = toDevice(env, arguments[0]);
-    if (!device.is_cpu()) c10::impl::getDeviceGuardImpl(device.type())->getStream(device).synchronize();
+    if (!device.is_cpu())
+      c10::impl::getDeviceGuardImpl(device.type())->getStream(device).synchronize();
     return nullptr;
   });
 }
@@ -101,14 +104,16 @@ napi_value setThreads(napi_env env, napi_callback_info info) {
   return guarded(env, [&]() -> napi_value {
     Arguments<1> arguments(env, info);
     auto count = toInt(env, arguments[0]);
-    if (count < 1 || count > 4096) throw std::invalid_argument("expected 1 to 4096 threads, got " + std::to_string(count));
+    if (count < 1 || count > 4096)
+      throw std::invalid_argument("expected 1 to 4096 threads, got " + std::to_string(count));
     at::set_num_threads(static_cast<int>(count));
     return nullptr;
   });
 }
 
 napi_value configuration(napi_env env, napi_callback_info) {
-  return guarded(env, [&] { return fromString(env, at::show_config() + "\n" + at::get_parallel_info()); });
+  return guarded(
+      env, [&] { return fromString(env, at::show_config() + "\n" + at::get_parallel_info()); });
 }
 
 }  // namespace

@@ -12,14 +12,16 @@ namespace {
 napi_value shape(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Arguments<1> arguments(env, info);
-    return fromArray(env, toTensor(env, arguments[0]).sizes(), [&](int64_t size) { return fromInt(env, size); });
+    return fromArray(env, toTensor(env, arguments[0]).sizes(),
+                     [&](int64_t size) { return fromInt(env, size); });
   });
 }
 
 napi_value strides(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Arguments<1> arguments(env, info);
-    return fromArray(env, toTensor(env, arguments[0]).strides(), [&](int64_t stride) { return fromInt(env, stride); });
+    return fromArray(env, toTensor(env, arguments[0]).strides(),
+                     [&](int64_t stride) { return fromInt(env, stride); });
   });
 }
 
@@ -76,7 +78,8 @@ napi_value setGrad(napi_env env, napi_callback_info info) {
       return nullptr;
     }
     const auto& gradient = toTensor(env, arguments[1]);
-    if (gradient.sizes() != tensor.sizes()) throw std::invalid_argument("a gradient has the shape of its tensor");
+    if (gradient.sizes() != tensor.sizes())
+      throw std::invalid_argument("a gradient has the shape of its tensor");
     tensor.mutable_grad() = gradient;
     return nullptr;
   });
@@ -94,7 +97,8 @@ napi_value backward(napi_env env, napi_callback_info info) {
       return nullptr;
     }
     std::vector<at::Tensor> inputs;
-    for (uint32_t i = 0; i < arrayLength(env, arguments[2]); i++) inputs.push_back(toTensor(env, element(env, arguments[2], i)));
+    for (uint32_t i = 0; i < arrayLength(env, arguments[2]); i++)
+      inputs.push_back(toTensor(env, element(env, arguments[2], i)));
     root.backward(gradient, retain, create, at::TensorList(inputs));
     return nullptr;
   });
@@ -114,9 +118,12 @@ napi_value setGradMode(napi_env env, napi_callback_info info) {
 
 // The first byte of `length` bytes at `offset` of a contiguous CPU tensor.
 uint8_t* bytesAt(const at::Tensor& tensor, int64_t offset, size_t length) {
-  if (!tensor.device().is_cpu() || !tensor.is_contiguous()) throw std::invalid_argument("bytes are read and written in contiguous CPU tensors only");
+  if (!tensor.device().is_cpu() || !tensor.is_contiguous())
+    throw std::invalid_argument("bytes are read and written in contiguous CPU tensors only");
   if (offset < 0 || static_cast<uint64_t>(offset) + length > tensor.nbytes())
-    throw std::invalid_argument("bytes " + std::to_string(offset) + ".." + std::to_string(offset + length) + " lie outside a tensor of " + std::to_string(tensor.nbytes()) + " bytes");
+    throw std::invalid_argument("bytes " + std::to_string(offset) + ".." +
+                                std::to_string(offset + length) + " lie outside a tensor of " +
+                                std::to_string(tensor.nbytes()) + " bytes");
   return static_cast<uint8_t*>(tensor.data_ptr()) + offset;
 }
 
@@ -125,7 +132,8 @@ napi_value readBytes(napi_env env, napi_callback_info info) {
   return guarded(env, [&]() -> napi_value {
     Arguments<3> arguments(env, info);
     Bytes bytes = toBytes(env, arguments[2]);
-    const uint8_t* source = bytesAt(toTensor(env, arguments[0]), toInt(env, arguments[1]), bytes.length);
+    const uint8_t* source =
+        bytesAt(toTensor(env, arguments[0]), toInt(env, arguments[1]), bytes.length);
     if (bytes.length) std::memcpy(bytes.data, source, bytes.length);
     return nullptr;
   });
@@ -151,9 +159,11 @@ Bytes toBytes(napi_env env, napi_value typedArray) {
   napi_typedarray_type type;
   size_t length = 0;
   void* data = nullptr;
-  check(napi_get_typedarray_info(env, typedArray, &type, &length, &data, nullptr, nullptr), "expected a typed array");
+  check(napi_get_typedarray_info(env, typedArray, &type, &length, &data, nullptr, nullptr),
+        "expected a typed array");
   static const size_t sizes[] = {1, 1, 1, 2, 2, 4, 4, 4, 8, 8, 8, 2};
-  if (static_cast<size_t>(type) >= sizeof(sizes) / sizeof(sizes[0])) throw std::invalid_argument("an unknown typed array");
+  if (static_cast<size_t>(type) >= sizeof(sizes) / sizeof(sizes[0]))
+    throw std::invalid_argument("an unknown typed array");
   return {static_cast<uint8_t*>(data), length * sizes[type]};
 }
 

@@ -9,7 +9,7 @@ import type { Libtorch } from './libtorch.ts';
 
 const run = promisify(execFile);
 
-/** Compiles `native/` against the libtorch that `findLibtorch` gives, unless that was done before. */
+/** Compiles `native/` against the libtorch that `findLibtorch` gives, once. */
 export async function buildAddon(): Promise<{ path: string; libtorch: Libtorch; built: boolean }> {
   const libtorch = findLibtorch(true);
   const path = addonPath(libtorch);
@@ -62,10 +62,16 @@ function compileFlags({ include, libraries, version }: Libtorch): string[] {
   return [
     // Headers of 2.12 and later ask for C++20.
     `-std=${major > 2 || (major === 2 && minor >= 9) ? 'c++20' : 'c++17'}`,
-    '-O2', '-fPIC', '-fvisibility=hidden', '-w',
+    '-O2',
+    '-fPIC',
+    '-fvisibility=hidden',
+    '-w',
     ...(major < 2 ? ['-DHEARTBEAT_LIBTORCH_1'] : []),
-    ...(process.platform === 'linux' ? [`-D_GLIBCXX_USE_CXX11_ABI=${newStrings(libraries) ? 1 : 0}`] : []),
-    '-I', join(headers, 'include'),
+    ...(process.platform === 'linux'
+      ? [`-D_GLIBCXX_USE_CXX11_ABI=${newStrings(libraries) ? 1 : 0}`]
+      : []),
+    '-I',
+    join(headers, 'include'),
     ...include.flatMap((folder) => (folder === '/usr/include' ? [] : ['-isystem', folder])),
   ];
 }
@@ -77,9 +83,10 @@ function newStrings(libraries: string): boolean {
 }
 
 function linkFlags({ libraries }: Libtorch): string[] {
-  const own = process.platform === 'darwin'
-    ? ['-bundle', '-undefined', 'dynamic_lookup']
-    : ['-shared', '-Wl,--no-as-needed'];
+  const own =
+    process.platform === 'darwin'
+      ? ['-bundle', '-undefined', 'dynamic_lookup']
+      : ['-shared', '-Wl,--no-as-needed'];
   return [...own, `-L${libraries}`, `-Wl,-rpath,${libraries}`, '-ltorch_cpu', '-lc10'];
 }
 

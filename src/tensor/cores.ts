@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 
-/** Physical cores of this machine, not counting hyper-threads; never more than this process may use. */
+/** Physical cores, not counting hyper-threads; never more than this process may use. */
 export function physicalCores(): number {
   const allowed = Math.min(availableParallelism(), containerLimit());
   try {

@@ -15,30 +15,40 @@ export interface RandomOptions extends Options {
   /** Without one, libtorch's default generator. */
   readonly generator?: Generator;
 }
-export type Data = Float32Array | Float64Array | Uint8Array | Int32Array | BigInt64Array | readonly number[];
+export type Data =
+  Float32Array | Float64Array | Uint8Array | Int32Array | BigInt64Array | readonly number[];
 
 type Shape = readonly number[];
 type Tail = [dtype: number, layout: null, device: string];
 
 const aten = {
-  empty: operator<(size: Shape, ...tail: Tail) => Tensor>('empty.memory_format(size, dtype, layout, device)'),
+  empty: operator<(size: Shape, ...tail: Tail) => Tensor>(
+    'empty.memory_format(size, dtype, layout, device)',
+  ),
   zeros: operator<(size: Shape, ...tail: Tail) => Tensor>('zeros(size, dtype, layout, device)'),
   ones: operator<(size: Shape, ...tail: Tail) => Tensor>('ones(size, dtype, layout, device)'),
   full: operator<(size: Shape, value: number, ...tail: Tail) => Tensor>(
-    'full(size, fill_value, dtype, layout, device)'),
+    'full(size, fill_value, dtype, layout, device)',
+  ),
   eye: operator<(n: number, ...tail: Tail) => Tensor>('eye(n, dtype, layout, device)'),
   arange: operator<(start: number, end: number, step: number, ...tail: Tail) => Tensor>(
-    'arange.start_step(start, end, step, dtype, layout, device)'),
+    'arange.start_step(start, end, step, dtype, layout, device)',
+  ),
   linspace: operator<(start: number, end: number, steps: number, ...tail: Tail) => Tensor>(
-    'linspace(start, end, steps, dtype, layout, device)'),
+    'linspace(start, end, steps, dtype, layout, device)',
+  ),
   randn: operator<(size: Shape, generator: Generator | null, ...tail: Tail) => Tensor>(
-    'randn.generator(size, generator, dtype, layout, device)'),
+    'randn.generator(size, generator, dtype, layout, device)',
+  ),
   rand: operator<(size: Shape, generator: Generator | null, ...tail: Tail) => Tensor>(
-    'rand.generator(size, generator, dtype, layout, device)'),
-  randint: operator<(low: number, high: number, size: Shape, generator: Generator | null, ...tail: Tail) => Tensor>(
-    'randint.low_generator(low, high, size, generator, dtype, layout, device)'),
+    'rand.generator(size, generator, dtype, layout, device)',
+  ),
+  randint: operator<
+    (low: number, high: number, size: Shape, generator: Generator | null, ...tail: Tail) => Tensor
+  >('randint.low_generator(low, high, size, generator, dtype, layout, device)'),
   randperm: operator<(n: number, generator: Generator | null, ...tail: Tail) => Tensor>(
-    'randperm.generator(n, generator, dtype, layout, device)'),
+    'randperm.generator(n, generator, dtype, layout, device)',
+  ),
 };
 
 function tail({ dtype, device }: Options, usual: DType = 'float32'): Tail {
@@ -68,7 +78,7 @@ export function onesLike(x: Tensor): Tensor {
   return ones(x.shape, x);
 }
 
-/** 0, 1, ... end - 1, or start, start + step, ... below end. int64 when all are whole, else float32. */
+/** 0, 1, ... below end, or from start in steps. int64 when all are whole, else float32. */
 export function arange(end: number, options?: Options): Tensor;
 export function arange(start: number, end: number, options?: Options): Tensor;
 export function arange(start: number, end: number, step: number, options?: Options): Tensor;
@@ -94,7 +104,12 @@ export function rand(shape: Shape, options: RandomOptions = {}): Tensor {
   return aten.rand(shape, options.generator ?? null, ...tail(options));
 }
 /** Whole numbers in low..high - 1, int64. */
-export function randint(low: number, high: number, shape: Shape, options: RandomOptions = {}): Tensor {
+export function randint(
+  low: number,
+  high: number,
+  shape: Shape,
+  options: RandomOptions = {},
+): Tensor {
   return aten.randint(low, high, shape, options.generator ?? null, ...tail(options, 'int64'));
 }
 /** 0..n - 1 in random order, int64. */
@@ -103,8 +118,8 @@ export function randperm(n: number, options: RandomOptions = {}): Tensor {
 }
 
 /**
- * A tensor with a copy of `data`, row by row. Its dtype is that of the typed array (numbers: float32)
- * unless one is named. Throws when the shape has another number of elements.
+ * A tensor with a copy of `data`, row by row. Its dtype is that of the typed array (numbers:
+ * float32) unless one is named. Throws when the shape has another number of elements.
  */
 export function tensor(data: Data, shape?: Shape, options: Options = {}): Tensor {
   const wanted = shape ?? [data.length];
@@ -115,7 +130,8 @@ export function tensor(data: Data, shape?: Shape, options: Options = {}): Tensor
   const [array, dtype] = typed(data, options.dtype);
   const made = empty(wanted, { dtype });
   native().writeBytes(made.external, 0, array);
-  const cast = options.dtype && options.dtype !== dtype ? replace(made, made.to(options.dtype)) : made;
+  const cast =
+    options.dtype && options.dtype !== dtype ? replace(made, made.to(options.dtype)) : made;
   return options.device && options.device !== 'cpu' ? replace(cast, cast.to(options.device)) : cast;
 }
 

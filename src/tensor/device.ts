@@ -51,8 +51,15 @@ export function blasLibrary(): string | null {
   native();
   try {
     const maps = readFileSync('/proc/self/maps', 'utf8');
-    const paths = [...new Set([...maps.matchAll(/(\/\S*lib(?:open|mkl|blis|atlas)?\w*blas\w*\S*\.so\S*|\/\S*libmkl_rt\S*)/g)]
-      .map((match) => match[1]))];
+    const paths = [
+      ...new Set(
+        [
+          ...maps.matchAll(
+            /(\/\S*lib(?:open|mkl|blis|atlas)?\w*blas\w*\S*\.so\S*|\/\S*libmkl_rt\S*)/g,
+          ),
+        ].map((match) => match[1]),
+      ),
+    ];
     return paths.find((path) => /openblas|mkl|blis/.test(path)) ?? paths[0] ?? null;
   } catch {
     return null;

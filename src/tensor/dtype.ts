@@ -1,4 +1,4 @@
-/** Element types. The first eight are for networks; the others come from files and Fourier transforms. */
+/** Element types: eight for networks, the others from files and Fourier transforms. */
 export type DType =
   | 'float32' | 'float64' | 'bfloat16' | 'float16' | 'int64' | 'int32' | 'uint8' | 'bool'
   | 'int8' | 'int16' | 'complex64' | 'complex128';

@@ -1,6 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, readdirSync, realpathSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  realpathSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -48,7 +56,8 @@ function inspect(prefix: string, origin: Libtorch['origin']): Libtorch | null {
   const include = join(prefix, 'include');
   if (!existsSync(join(include, 'ATen', 'core', 'Tensor.h'))) return null;
   const library = `libtorch_cpu.${suffix}`;
-  const libraries = ['lib', 'lib64', ...multiarch(prefix)].map((name) => join(prefix, name))
+  const libraries = ['lib', 'lib64', ...multiarch(prefix)]
+    .map((name) => join(prefix, name))
     .find((folder) => existsSync(join(folder, library)));
   if (!libraries) return null;
   const api = join(include, 'torch', 'csrc', 'api', 'include');
@@ -58,7 +67,9 @@ function inspect(prefix: string, origin: Libtorch['origin']): Libtorch | null {
 function multiarch(prefix: string): string[] {
   const library = join(prefix, 'lib');
   if (!existsSync(library)) return [];
-  return readdirSync(library).filter((name) => name.includes('-linux-')).map((name) => join('lib', name));
+  return readdirSync(library)
+    .filter((name) => name.includes('-linux-'))
+    .map((name) => join('lib', name));
 }
 
 function version(prefix: string, include: string, api: string): string {
@@ -67,18 +78,24 @@ function version(prefix: string, include: string, api: string): string {
     const found = /__version__\s*=\s*['"]([^'"]+)/.exec(readFileSync(python, 'utf8'));
     if (found) return found[1];
   }
-  for (const header of [join(api, 'torch', 'version.h'), join(include, 'torch', 'headeronly', 'version.h')]) {
+  for (const header of [
+    join(api, 'torch', 'version.h'),
+    join(include, 'torch', 'headeronly', 'version.h'),
+  ]) {
     if (!existsSync(header)) continue;
     const text = readFileSync(header, 'utf8');
-    const part = (name: string) => new RegExp(`define TORCH_VERSION_${name} (\\d+)`).exec(text)?.[1];
+    const part = (name: string) =>
+      new RegExp(`define TORCH_VERSION_${name} (\\d+)`).exec(text)?.[1];
     if (part('MAJOR')) return `${part('MAJOR')}.${part('MINOR')}.${part('PATCH')}`;
   }
   return 'unknown';
 }
 
-/** Folder of the `torch` package that `python3` would import, or null; asked without importing it. */
+/** Folder of the `torch` that `python3` would import, or null; asked without importing it. */
 function pythonTorch(fresh: boolean): string | null {
-  const python = (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, 'python3'))
+  const python = (process.env.PATH ?? '')
+    .split(delimiter)
+    .map((folder) => join(folder, 'python3'))
     .find((path) => existsSync(path));
   if (!python) return null;
   const { VIRTUAL_ENV, PYTHONPATH, PYENV_VERSION } = process.env;
@@ -89,7 +106,8 @@ function pythonTorch(fresh: boolean): string | null {
     if (answer === null || (answer !== undefined && existsSync(answer))) return answer;
   }
   const program =
-    'import importlib.util as u; s = u.find_spec("torch"); print(s.submodule_search_locations[0] if s else "")';
+    'import importlib.util as u; s = u.find_spec("torch"); ' +
+    'print(s.submodule_search_locations[0] if s else "")';
   let answer: string | null = null;
   try {
     const stdio: ['ignore', 'pipe', 'ignore'] = ['ignore', 'pipe', 'ignore'];
@@ -107,7 +125,13 @@ function pythonTorch(fresh: boolean): string | null {
 }
 
 export const nativeSources: readonly string[] = [
-  'addon.cpp', 'convert.cpp', 'dispatch.cpp', 'handle.cpp', 'memory.cpp', 'runtime.cpp', 'tensor.cpp',
+  'addon.cpp',
+  'convert.cpp',
+  'dispatch.cpp',
+  'handle.cpp',
+  'memory.cpp',
+  'runtime.cpp',
+  'tensor.cpp',
 ];
 
 /** Path of the addon for this libtorch and these sources; another of either is another path. */
@@ -115,9 +139,12 @@ export function addonPath(libtorch: Libtorch): string {
   const library = realpathSync(join(libtorch.libraries, `libtorch_cpu.${suffix}`));
   const { size, mtimeMs } = statSync(library);
   const hash = createHash('sha256');
-  hash.update(JSON.stringify([library, size, mtimeMs, libtorch.version, process.platform, process.arch]));
+  hash.update(
+    JSON.stringify([library, size, mtimeMs, libtorch.version, process.platform, process.arch]),
+  );
   const folder = join(root, 'native');
-  for (const name of readdirSync(folder).sort()) hash.update(name).update(readFileSync(join(folder, name)));
+  for (const name of readdirSync(folder).sort())
+    hash.update(name).update(readFileSync(join(folder, name)));
   hash.update(readFileSync(join(root, 'src', 'tensor', 'build.ts')));
   const key = `${libtorch.version.replace(/[^\w.]/g, '-')}-${hash.digest('hex').slice(0, 12)}`;
   return join(root, 'build', 'native', key, 'heartbeat.node');

@@ -68,12 +68,15 @@ function withGradMode<T>(on: boolean, body: () => T): T {
 function refusePromise(name: string, result: unknown): void {
   if (typeof (result as { then?: unknown } | null)?.then !== 'function') return;
   Promise.resolve(result).catch(() => {});
-  throw new Error(`${name}: expected a synchronous body, got a promise (tensors do not survive an await)`);
+  throw new Error(
+    `${name}: expected a synchronous body, got a promise (tensors do not survive an await)`,
+  );
 }
 
 function walk(value: unknown, visit: (handle: Handle) => void, seen = new Set<unknown>()): void {
   if (value instanceof Handle) return visit(value);
-  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || seen.has(value)) return;
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || seen.has(value))
+    return;
   if (Array.isArray(value) || value instanceof Set) {
     seen.add(value);
     for (const item of value) walk(item, visit, seen);

@@ -8,8 +8,11 @@ import { physicalCores } from './cores.ts';
 
 declare const external: unique symbol;
 /** A tensor or generator as the addon gives it. */
-export interface External { readonly [external]: true }
-export type NativeValue = External | number | bigint | boolean | string | null | undefined | NativeValue[];
+export interface External {
+  readonly [external]: true;
+}
+export type NativeValue =
+  External | number | bigint | boolean | string | null | undefined | NativeValue[];
 
 /** What `native/` exports. */
 export interface Native {
@@ -33,7 +36,11 @@ export interface Native {
   grad(tensor: External): External | null;
   setGrad(tensor: External, gradient: External | null): void;
   backward(
-    tensor: External, gradient: External | null, inputs: External[] | null, retainGraph: boolean, createGraph: boolean,
+    tensor: External,
+    gradient: External | null,
+    inputs: External[] | null,
+    retainGraph: boolean,
+    createGraph: boolean,
   ): void;
   gradMode(): boolean;
   setGradMode(on: boolean): void;
@@ -75,7 +82,10 @@ function load(): Native {
   const path = addonPath(chosen);
   if (!existsSync(path)) {
     const { version, libraries } = chosen;
-    throw new Error(`native/ is not built for libtorch ${version} (${libraries}): run bash scripts/build-native.sh`);
+    throw new Error(
+      `native/ is not built for libtorch ${version} (${libraries}): ` +
+        'run bash scripts/build-native.sh',
+    );
   }
   const addon = createRequire(import.meta.url)(path) as Native;
   // The CUDA half is a gigabyte to load: only where there is a card to use it.
@@ -86,7 +96,9 @@ function load(): Native {
     }
   }
   const asked = Number(process.env.OMP_NUM_THREADS);
-  addon.setThreads(asked >= 1 ? Math.floor(asked) : Math.min(physicalCores(), availableParallelism()));
+  addon.setThreads(
+    asked >= 1 ? Math.floor(asked) : Math.min(physicalCores(), availableParallelism()),
+  );
   loaded = addon;
   return addon;
 }

@@ -4,7 +4,7 @@ import { collectGarbage, relievePressure } from './memory.ts';
 import type { External, NativeValue } from './native.ts';
 import { native } from './native.ts';
 
-/** One operator of libtorch that we use: `name.overload` and its arguments in the schema's order. */
+/** One operator that we use: `name.overload` and its arguments in the schema's order. */
 export interface Declaration {
   readonly name: string;
   readonly overload: string;
@@ -24,8 +24,8 @@ export function resultsAre(make: (external: External) => Handle): void {
 }
 
 /**
- * A typed function for one ATen operator, declared as `name.overload(argument, ...)`. Missing trailing
- * arguments take the schema's defaults; null is None. In-place operators give undefined.
+ * A typed function for one ATen operator, declared as `name.overload(argument, ...)`. Missing
+ * trailing arguments take the schema's defaults; null is None. In-place operators give undefined.
  */
 export function operator<F>(declared: string, { optional = false } = {}): F {
   const declaration = parse(declared, optional);
@@ -36,13 +36,15 @@ export function operator<F>(declared: string, { optional = false } = {}): F {
     for (let i = 0; i < args.length; i++) {
       const value = args[i];
       if (value instanceof Boxed) args[i] = value.external;
-      else if (Array.isArray(value) && value.length > 0 && typeof value[0] === 'object') args[i] = externals(value);
+      else if (Array.isArray(value) && value.length > 0 && typeof value[0] === 'object')
+        args[i] = externals(value);
     }
     let result: NativeValue;
     try {
       result = native().call(index, ...args);
     } catch (error) {
-      if (!outOfMemory.test((error as Error).message)) throw explain(declaration, args, error as Error);
+      if (!outOfMemory.test((error as Error).message))
+        throw explain(declaration, args, error as Error);
       collectGarbage();
       try {
         result = native().call(index, ...args);
@@ -61,13 +63,17 @@ const outOfMemory = /can't allocate memory|not enough memory|out of memory/i;
 function parse(declared: string, optional: boolean): Declaration {
   const found = /^(\w+)(?:\.(\w+))?\(([\w, ]*)\)$/.exec(declared);
   if (!found) throw new Error(`operator: expected name.overload(arguments), got ${declared}`);
-  const parameters = found[3].split(',').map((name) => name.trim()).filter(Boolean);
+  const parameters = found[3]
+    .split(',')
+    .map((name) => name.trim())
+    .filter(Boolean);
   return { name: found[1], overload: found[2] ?? '', parameters, optional };
 }
 
 function resolve({ name, overload }: Declaration): number {
   const index = native().operator(`aten::${name}`, overload);
-  if (index < 0) throw new Error(`${name}: the loaded libtorch has no operator aten::${name}.${overload}`);
+  if (index < 0)
+    throw new Error(`${name}: the loaded libtorch has no operator aten::${name}.${overload}`);
   return index;
 }
 
@@ -86,7 +92,10 @@ function explain({ name, parameters }: Declaration, args: unknown[], error: Erro
     const text = describe(value);
     return text === null ? [] : [`${parameters[i] ?? `argument ${i}`} ${text}`];
   });
-  const message = error.message.replace(/\s*Exception raised from[\s\S]*$/, '').replace(/\s+/g, ' ').trim();
+  const message = error.message
+    .replace(/\s*Exception raised from[\s\S]*$/, '')
+    .replace(/\s+/g, ' ')
+    .trim();
   const got = given.length > 0 ? ` (${given.join(', ')})` : '';
   return new Error(`${name}: ${message}${got}`, { cause: error });
 }

@@ -6,188 +6,218 @@ import type { Tensor } from './tensor-class.ts';
 export * from './creation.ts';
 export * from './foreach.ts';
 export * from './fourier.ts';
+export * from './losses.ts';
+export * from './resampling.ts';
 export { attention } from './attention.ts';
 export type { AttentionOptions } from './attention.ts';
 export {
-  abs, amax, amin, argmax, argmin, baddbmm, bmm, clamp, cos, cumsum, erf, exp, flip, floor, gather, gelu, indexSelect, leakyRelu, lerp,
-  log, logSoftmax, logSumExp, matmul, maximum, minimum, permute, relu, repeat, repeatInterleave, reshape, roll, sigmoid,
-  silu, sin, softmax, softplus, sqrt, square, tanh, topk, transpose, tril, triu,
+  abs,
+  amax,
+  amin,
+  argmax,
+  argmin,
+  baddbmm,
+  bmm,
+  clamp,
+  cos,
+  cumsum,
+  erf,
+  exp,
+  flip,
+  floor,
+  gather,
+  gelu,
+  indexSelect,
+  leakyRelu,
+  lerp,
+  log,
+  logSoftmax,
+  logSumExp,
+  matmul,
+  maximum,
+  minimum,
+  permute,
+  relu,
+  repeat,
+  repeatInterleave,
+  reshape,
+  roll,
+  sigmoid,
+  silu,
+  sin,
+  softmax,
+  softplus,
+  sqrt,
+  square,
+  tanh,
+  topk,
+  transpose,
+  tril,
+  triu,
 } from './aten.ts';
 
 type Maybe = Tensor | null | undefined;
 /** One number for all axes, or one for each. */
 type Sizes = number | readonly number[];
-type Mode = 'constant' | 'reflect' | 'replicate' | 'circular';
 
 type Convolution = (
-  x: Tensor, weight: Tensor, bias?: Maybe, stride?: Sizes, padding?: Sizes, dilation?: Sizes, groups?: number,
+  x: Tensor,
+  weight: Tensor,
+  bias?: Maybe,
+  stride?: Sizes,
+  padding?: Sizes,
+  dilation?: Sizes,
+  groups?: number,
 ) => Tensor;
 type ConvolutionTransposed = (
-  x: Tensor, weight: Tensor, bias?: Maybe, stride?: Sizes, padding?: Sizes, outputPadding?: Sizes, groups?: number,
+  x: Tensor,
+  weight: Tensor,
+  bias?: Maybe,
+  stride?: Sizes,
+  padding?: Sizes,
+  outputPadding?: Sizes,
+  groups?: number,
   dilation?: Sizes,
 ) => Tensor;
 
 /** x (n, c, l), weight (o, c / groups, k). */
-export const conv1d = operator<Convolution>('conv1d(input, weight, bias, stride, padding, dilation, groups)');
+export const conv1d = operator<Convolution>(
+  'conv1d(input, weight, bias, stride, padding, dilation, groups)',
+);
 /** x (n, c, h, w), weight (o, c / groups, kh, kw). */
-export const conv2d = operator<Convolution>('conv2d(input, weight, bias, stride, padding, dilation, groups)');
+export const conv2d = operator<Convolution>(
+  'conv2d(input, weight, bias, stride, padding, dilation, groups)',
+);
 /** x (n, c, d, h, w), weight (o, c / groups, kd, kh, kw). */
-export const conv3d = operator<Convolution>('conv3d(input, weight, bias, stride, padding, dilation, groups)');
+export const conv3d = operator<Convolution>(
+  'conv3d(input, weight, bias, stride, padding, dilation, groups)',
+);
 /** weight (c, o / groups, kh, kw). */
 export const convTranspose2d = operator<ConvolutionTransposed>(
-  'conv_transpose2d.input(input, weight, bias, stride, padding, output_padding, groups, dilation)');
+  'conv_transpose2d.input(input, weight, bias, stride, padding, output_padding, groups, dilation)',
+);
 /** x W^T + b: x (..., i), weight (o, i). */
-export const linear = operator<(x: Tensor, weight: Tensor, bias?: Maybe) => Tensor>('linear(input, weight, bias)');
-export const addmm = operator<(self: Tensor, a: Tensor, b: Tensor, beta?: number, alpha?: number) => Tensor>(
-  'addmm(self, mat1, mat2, beta, alpha)');
-const einsumOperator = operator<(equation: string, tensors: readonly Tensor[]) => Tensor>('einsum(equation, tensors)');
+export const linear = operator<(x: Tensor, weight: Tensor, bias?: Maybe) => Tensor>(
+  'linear(input, weight, bias)',
+);
+export const addmm = operator<
+  (self: Tensor, a: Tensor, b: Tensor, beta?: number, alpha?: number) => Tensor
+>('addmm(self, mat1, mat2, beta, alpha)');
+const einsumOperator = operator<(equation: string, tensors: readonly Tensor[]) => Tensor>(
+  'einsum(equation, tensors)',
+);
 export function einsum(equation: string, ...tensors: Tensor[]): Tensor {
   return einsumOperator(equation, tensors);
 }
 
 /** x (n, c, ...), statistics over each of `groups` groups of channels. */
-export const groupNorm =
-  operator<(x: Tensor, groups: number, weight?: Maybe, bias?: Maybe, eps?: number) => Tensor>(
-    'group_norm(input, num_groups, weight, bias, eps)');
+export const groupNorm = operator<
+  (x: Tensor, groups: number, weight?: Maybe, bias?: Maybe, eps?: number) => Tensor
+>('group_norm(input, num_groups, weight, bias, eps)');
 /** Statistics over the last axes, whose sizes are `shape`. */
-export const layerNorm =
-  operator<(x: Tensor, shape: readonly number[], weight?: Maybe, bias?: Maybe, eps?: number) => Tensor>(
-    'layer_norm(input, normalized_shape, weight, bias, eps)');
-const batchNormOperator = operator<(
-  x: Tensor, weight: Maybe, bias: Maybe, mean: Maybe, variance: Maybe, training: boolean, momentum: number, eps: number,
-  cudnn: boolean,
-) => Tensor>('batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps, cudnn_enabled)');
+export const layerNorm = operator<
+  (x: Tensor, shape: readonly number[], weight?: Maybe, bias?: Maybe, eps?: number) => Tensor
+>('layer_norm(input, normalized_shape, weight, bias, eps)');
+const batchNormOperator = operator<
+  (
+    x: Tensor,
+    weight: Maybe,
+    bias: Maybe,
+    mean: Maybe,
+    variance: Maybe,
+    training: boolean,
+    momentum: number,
+    eps: number,
+    cudnn: boolean,
+  ) => Tensor
+>(
+  'batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps, ' +
+    'cudnn_enabled)',
+);
 /** x (n, c, ...); in training the running statistics are updated in place. */
 export function batchNorm(
-  x: Tensor, weight: Maybe, bias: Maybe, runningMean: Maybe, runningVariance: Maybe, training: boolean, momentum = 0.1,
+  x: Tensor,
+  weight: Maybe,
+  bias: Maybe,
+  runningMean: Maybe,
+  runningVariance: Maybe,
+  training: boolean,
+  momentum = 0.1,
   eps = 1e-5,
 ): Tensor {
-  return batchNormOperator(x, weight, bias, runningMean, runningVariance, training, momentum, eps, true);
+  return batchNormOperator(
+    x,
+    weight,
+    bias,
+    runningMean,
+    runningVariance,
+    training,
+    momentum,
+    eps,
+    true,
+  );
 }
 /** Rows of weight (count, dim) at int64 indices (...) -> (..., dim). */
-export const embedding = operator<(weight: Tensor, indices: Tensor) => Tensor>('embedding(weight, indices)');
-export const dropout =
-  operator<(x: Tensor, p: number, training: boolean) => Tensor>('dropout(input, p, train)');
+export const embedding = operator<(weight: Tensor, indices: Tensor) => Tensor>(
+  'embedding(weight, indices)',
+);
+export const dropout = operator<(x: Tensor, p: number, training: boolean) => Tensor>(
+  'dropout(input, p, train)',
+);
 
-const stackOperator = operator<(tensors: readonly Tensor[], dim: number) => Tensor>('stack(tensors, dim)');
+const stackOperator =
+  operator<(tensors: readonly Tensor[], dim: number) => Tensor>('stack(tensors, dim)');
 export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
   return joined(tensors, dim);
 }
 export function stack(tensors: readonly Tensor[], dim = 0): Tensor {
   return stackOperator(tensors, dim);
 }
-/** Views of `size` along dim (the last may be smaller), or of the sizes given. */
-const splitOperator = operator<(x: Tensor, size: number, dim: number) => Tensor[]>('split.Tensor(self, split_size, dim)');
+const splitOperator = operator<(x: Tensor, size: number, dim: number) => Tensor[]>(
+  'split.Tensor(self, split_size, dim)',
+);
 const splitSizes = operator<(x: Tensor, sizes: readonly number[], dim: number) => Tensor[]>(
-  'split_with_sizes(self, split_sizes, dim)');
+  'split_with_sizes(self, split_sizes, dim)',
+);
+/** Views of `size` along dim (the last may be smaller), or of the sizes given. */
 export function split(x: Tensor, size: Sizes, dim = 0): Tensor[] {
   return typeof size === 'number' ? splitOperator(x, size, dim) : splitSizes(x, size, dim);
 }
 export const unbind = operator<(x: Tensor, dim?: number) => Tensor[]>('unbind.int(self, dim)');
 export const diff = operator<(x: Tensor, n?: number, dim?: number) => Tensor>('diff(self, n, dim)');
 
-const constantPad = operator<(x: Tensor, pad: readonly number[], value: number) => Tensor>(
-  'constant_pad_nd(self, pad, value)');
-const padOperator = operator<(x: Tensor, pad: readonly number[], mode: string) => Tensor>('pad(self, pad, mode)');
-/** sizes = (before, after) of the last axis, then of the one before it, ... Negative sizes crop (constant only). */
-export function pad(x: Tensor, sizes: readonly number[], mode: Mode = 'constant', value = 0): Tensor {
-  return mode === 'constant' ? constantPad(x, sizes, value) : padOperator(x, sizes, mode);
-}
-
-export const avgPool2d = operator<(
-  x: Tensor, kernel: Sizes, stride?: Sizes, padding?: Sizes, ceilMode?: boolean, countIncludePad?: boolean,
-) => Tensor>('avg_pool2d(self, kernel_size, stride, padding, ceil_mode, count_include_pad)');
-export const avgPool3d = operator<(
-  x: Tensor, kernel: Sizes, stride?: Sizes, padding?: Sizes, ceilMode?: boolean, countIncludePad?: boolean,
-) => Tensor>('avg_pool3d(self, kernel_size, stride, padding, ceil_mode, count_include_pad)');
-export const maxPool2d = operator<(
-  x: Tensor, kernel: Sizes, stride?: Sizes, padding?: Sizes, dilation?: Sizes, ceilMode?: boolean,
-) => Tensor>('max_pool2d(self, kernel_size, stride, padding, dilation, ceil_mode)');
-export const maxPool3d = operator<(
-  x: Tensor, kernel: Sizes, stride?: Sizes, padding?: Sizes, dilation?: Sizes, ceilMode?: boolean,
-) => Tensor>('max_pool3d(self, kernel_size, stride, padding, dilation, ceil_mode)');
-export const adaptiveAvgPool2d = operator<(x: Tensor, size: Sizes) => Tensor>('adaptive_avg_pool2d(self, output_size)');
-type Size2d = readonly [number, number] | readonly number[];
-export const upsampleNearest2d =
-  operator<(x: Tensor, size: Size2d) => Tensor>('upsample_nearest2d(self, output_size)');
-export const upsampleNearest3d =
-  operator<(x: Tensor, size: readonly number[]) => Tensor>('upsample_nearest3d(self, output_size)');
-const bilinear = operator<(x: Tensor, size: Size2d, alignCorners: boolean) => Tensor>(
-  'upsample_bilinear2d(self, output_size, align_corners)');
-const bicubic = operator<(x: Tensor, size: Size2d, alignCorners: boolean) => Tensor>(
-  'upsample_bicubic2d(self, output_size, align_corners)');
-/** No low-pass filter when it shrinks: `avgPool2d` first where that matters. */
-export function upsampleBilinear2d(x: Tensor, size: Size2d, alignCorners = false): Tensor {
-  return bilinear(x, size, alignCorners);
-}
-export function upsampleBicubic2d(x: Tensor, size: Size2d, alignCorners = false): Tensor {
-  return bicubic(x, size, alignCorners);
-}
-const gridSampler = operator<(x: Tensor, grid: Tensor, mode: number, padding: number, align: boolean) => Tensor>(
-  'grid_sampler_2d(input, grid, interpolation_mode, padding_mode, align_corners)');
-const modes = { bilinear: 0, nearest: 1, bicubic: 2 };
-const borders = { zeros: 0, border: 1, reflection: 2 };
-/** x (n, c, h, w) at grid (n, gh, gw, 2) of (x, y) in [-1, 1]. */
-export function gridSampler2d(
-  x: Tensor, grid: Tensor, mode: keyof typeof modes = 'bilinear', padding: keyof typeof borders = 'zeros',
-  alignCorners = false,
-): Tensor {
-  return gridSampler(x, grid, modes[mode], borders[padding], alignCorners);
-}
-
-type Reduction = 'none' | 'mean' | 'sum';
-const reductions = { none: 0, mean: 1, sum: 2 };
-const mse = operator<(x: Tensor, target: Tensor, reduction: number) => Tensor>('mse_loss(self, target, reduction)');
-const l1 = operator<(x: Tensor, target: Tensor, reduction: number) => Tensor>('l1_loss(self, target, reduction)');
-const huber = operator<(x: Tensor, target: Tensor, reduction: number, beta: number) => Tensor>(
-  'smooth_l1_loss(self, target, reduction, beta)');
-const entropy = operator<(
-  x: Tensor, target: Tensor, weight: Maybe, reduction: number, ignore: number, smoothing: number,
-) => Tensor>('cross_entropy_loss(self, target, weight, reduction, ignore_index, label_smoothing)');
-const binaryEntropy = operator<(x: Tensor, target: Tensor, weight: Maybe, positive: Maybe, reduction: number) => Tensor>(
-  'binary_cross_entropy_with_logits(self, target, weight, pos_weight, reduction)');
-export function mseLoss(x: Tensor, target: Tensor, reduction: Reduction = 'mean'): Tensor {
-  return mse(x, target, reductions[reduction]);
-}
-export function l1Loss(x: Tensor, target: Tensor, reduction: Reduction = 'mean'): Tensor {
-  return l1(x, target, reductions[reduction]);
-}
-export function smoothL1Loss(x: Tensor, target: Tensor, beta = 1, reduction: Reduction = 'mean'): Tensor {
-  return huber(x, target, reductions[reduction], beta);
-}
-/** Logits (n, c, ...) against int64 classes (n, ...) or probabilities (n, c, ...). */
-export function crossEntropy(
-  logits: Tensor, target: Tensor,
-  options: { weight?: Tensor; reduction?: Reduction; ignoreIndex?: number; labelSmoothing?: number } = {},
-): Tensor {
-  const { weight = null, reduction = 'mean', ignoreIndex = -100, labelSmoothing = 0 } = options;
-  return entropy(logits, target, weight, reductions[reduction], ignoreIndex, labelSmoothing);
-}
-/** Logits against probabilities of the same shape. */
-export function binaryCrossEntropy(logits: Tensor, target: Tensor, reduction: Reduction = 'mean'): Tensor {
-  return binaryEntropy(logits, target, null, null, reductions[reduction]);
-}
-
-export const where = operator<(condition: Tensor, a: Tensor, b: Tensor) => Tensor>('where.self(condition, self, other)');
+export const where = operator<(condition: Tensor, a: Tensor, b: Tensor) => Tensor>(
+  'where.self(condition, self, other)',
+);
 /** int64 (...) -> int64 (..., classes). */
-export const oneHot = operator<(x: Tensor, classes?: number) => Tensor>('one_hot(self, num_classes)');
-export const scatterAdd = operator<(x: Tensor, dim: number, index: Tensor, source: Tensor) => Tensor>(
-  'scatter_add(self, dim, index, src)');
+export const oneHot = operator<(x: Tensor, classes?: number) => Tensor>(
+  'one_hot(self, num_classes)',
+);
+export const scatterAdd = operator<
+  (x: Tensor, dim: number, index: Tensor, source: Tensor) => Tensor
+>('scatter_add(self, dim, index, src)');
 export const indexAdd = operator<(x: Tensor, dim: number, index: Tensor, source: Tensor) => Tensor>(
-  'index_add(self, dim, index, source)');
+  'index_add(self, dim, index, source)',
+);
 export const bincount = operator<(x: Tensor, weights?: Maybe, least?: number) => Tensor>(
-  'bincount(self, weights, minlength)');
+  'bincount(self, weights, minlength)',
+);
 /** Eigenvalues (ascending) and eigenvectors of a symmetric matrix. */
-export const eigh = operator<(x: Tensor, triangle?: 'L' | 'U') => [Tensor, Tensor]>('linalg_eigh(self, UPLO)');
+export const eigh =
+  operator<(x: Tensor, triangle?: 'L' | 'U') => [Tensor, Tensor]>('linalg_eigh(self, UPLO)');
 /** Singular value decomposition x = U diag(S) V^H: U, S, V^H. */
-export const svd = operator<(x: Tensor, full?: boolean) => [Tensor, Tensor, Tensor]>('linalg_svd(A, full_matrices)');
+export const svd = operator<(x: Tensor, full?: boolean) => [Tensor, Tensor, Tensor]>(
+  'linalg_svd(A, full_matrices)',
+);
 
 /**
  * d(loss)/d(input) for each leaf, without touching their `grad`.
  * Throws when the loss does not depend on one of them.
  */
 export function gradientsOf(
-  loss: Tensor, inputs: readonly Tensor[], options: { retainGraph?: boolean; gradient?: Tensor } = {},
+  loss: Tensor,
+  inputs: readonly Tensor[],
+  options: { retainGraph?: boolean; gradient?: Tensor } = {},
 ): Tensor[] {
   return scope(() => {
     const before = inputs.map((input) => input.grad);
@@ -206,4 +236,3 @@ export function gradientsOf(
     }
   });
 }
-

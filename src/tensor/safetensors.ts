@@ -1,4 +1,14 @@
-import { closeSync, existsSync, fstatSync, fsyncSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { empty } from './creation.ts';
 import { dtypeBytes, dtypeOfStored, storedName } from './dtype.ts';
@@ -28,10 +38,13 @@ const largestHeader = 100_000_000;
 const block = 4 * 1024 * 1024;
 
 /**
- * Reads a safetensors file to CPU tensors. Throws one sentence that names the file when it is truncated,
- * its header is not what the format says, or a dtype is unknown.
+ * Reads a safetensors file to CPU tensors. Throws one sentence that names the file when it is
+ * truncated, its header is not what the format says, or a dtype is unknown.
  */
-export function readSafetensors(path: string): { tensors: Map<string, Tensor>; metadata: Record<string, string> } {
+export function readSafetensors(path: string): {
+  tensors: Map<string, Tensor>;
+  metadata: Record<string, string>;
+} {
   return withFile(path, (file, size) => {
     const { tensors: stored, metadata, offset } = readHeader(path, file, size);
     return scope(() => {
@@ -57,16 +70,19 @@ export function readSafetensorsHeader(path: string): Header {
 }
 
 /**
- * Writes tensors (any device) and text metadata: to a temporary name beside `path`, flushed to the disk,
- * then renamed, so that `path` is the old file or the whole new one.
+ * Writes tensors (any device) and text metadata: to a temporary name beside `path`, flushed to the
+ * disk, then renamed, so that `path` is the old file or the whole new one.
  */
 export function writeSafetensors(
-  path: string, tensors: ReadonlyMap<string, Tensor>, metadata: Readonly<Record<string, string>> = {},
+  path: string,
+  tensors: ReadonlyMap<string, Tensor>,
+  metadata: Readonly<Record<string, string>> = {},
 ): void {
   const { header, order } = layOut(path, tensors, metadata);
   const temporary = `${path}.${process.pid}.partial`;
   const folder = dirname(path);
-  if (!existsSync(folder)) throw new Error(`${path}: cannot be written, the folder ${folder} does not exist`);
+  if (!existsSync(folder))
+    throw new Error(`${path}: cannot be written, the folder ${folder} does not exist`);
   try {
     const file = openSync(temporary, 'w');
     try {
@@ -90,7 +106,10 @@ function withFile<T>(path: string, body: (file: number, size: number) => T): T {
     file = openSync(path, 'r');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    throw new Error(`${path}: ${code === 'ENOENT' ? 'no such file' : `cannot be opened (${code})`}`, { cause: error });
+    throw new Error(
+      `${path}: ${code === 'ENOENT' ? 'no such file' : `cannot be opened (${code})`}`,
+      { cause: error },
+    );
   }
   try {
     const status = fstatSync(file);
@@ -107,9 +126,11 @@ function readHeader(path: string, file: number, size: number): Header {
   const prefix = Buffer.alloc(8);
   readFully(path, file, prefix, 0);
   const length = prefix.readBigUInt64LE(0);
-  if (length > largestHeader) throw broken(`expected a header of at most ${largestHeader} bytes, got ${length}`);
+  if (length > largestHeader)
+    throw broken(`expected a header of at most ${largestHeader} bytes, got ${length}`);
   const offset = 8 + Number(length);
-  if (offset > size) throw broken(`expected a header of ${length} bytes, the file has ${size - 8} after its length`);
+  if (offset > size)
+    throw broken(`expected a header of ${length} bytes, the file has ${size - 8} after its length`);
   const text = Buffer.alloc(Number(length));
   readFully(path, file, text, 8);
   let parsed: unknown;
@@ -129,7 +150,9 @@ function readHeader(path: string, file: number, size: number): Header {
   }
   // The data are the tensors in some order, without holes or overlaps.
   let at = 0;
-  for (const [name, { begin, end }] of [...tensors].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end)) {
+  for (const [name, { begin, end }] of [...tensors].sort(
+    ([, a], [, b]) => a.begin - b.begin || a.end - b.end,
+  )) {
     if (begin !== at) throw broken(`expected ${name} to begin at byte ${at}, got ${begin}`);
     at = end;
   }
@@ -148,7 +171,8 @@ function textRecord(entry: unknown, broken: (why: string) => Error): Record<stri
 function storedTensor(name: string, entry: unknown, broken: (why: string) => Error): StoredTensor {
   const { dtype: stored, shape, data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>;
   const dtype = typeof stored === 'string' ? dtypeOfStored(stored) : null;
-  if (dtype === null) throw broken(`${name} has dtype ${JSON.stringify(stored)}, which is not known here`);
+  if (dtype === null)
+    throw broken(`${name} has dtype ${JSON.stringify(stored)}, which is not known here`);
   if (!isSizes(shape)) throw broken(`${name} has shape ${JSON.stringify(shape)}`);
   if (!isSizes(offsets) || offsets.length !== 2 || offsets[0] > offsets[1]) {
     throw broken(`${name} has data_offsets ${JSON.stringify(offsets)}`);
@@ -165,18 +189,22 @@ function isSizes(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
 }
 
-/** The bytes before the data, and the order of the data: wide dtypes first, so that each is aligned. */
+/** The bytes before the data, and the order of the data: wide dtypes first, so all are aligned. */
 function layOut(
-  path: string, tensors: ReadonlyMap<string, Tensor>, metadata: Readonly<Record<string, string>>,
+  path: string,
+  tensors: ReadonlyMap<string, Tensor>,
+  metadata: Readonly<Record<string, string>>,
 ): { header: Buffer; order: string[] } {
   const width = (name: string) => dtypeBytes(tensors.get(name)!.dtype);
   const order = [...tensors.keys()].sort((a, b) => width(b) - width(a) || (a < b ? -1 : 1));
-  const entries: [string, unknown][] = Object.keys(metadata).length > 0 ? [['__metadata__', metadata]] : [];
+  const entries: [string, unknown][] =
+    Object.keys(metadata).length > 0 ? [['__metadata__', metadata]] : [];
   let at = 0;
   for (const name of order) {
     const { dtype, shape, bytes } = tensors.get(name)!;
     const stored = storedName(dtype);
-    if (stored === null) throw new Error(`${path}: ${name} has dtype ${dtype}, which safetensors does not have`);
+    if (stored === null)
+      throw new Error(`${path}: ${name} has dtype ${dtype}, which safetensors does not have`);
     if (name === '__metadata__') throw new Error(`${path}: __metadata__ is no name for a tensor`);
     entries.push([name, { dtype: stored, shape, data_offsets: [at, at + bytes] }]);
     at += bytes;
@@ -190,16 +218,18 @@ function layOut(
 }
 
 function writeTensor(file: number, tensor: Tensor): void {
-  scope(() => noGrad(() => {
-    const plain = tensor.detach().to('cpu').contiguous();
-    const { bytes } = plain;
-    const buffer = Buffer.allocUnsafe(Math.min(block, bytes));
-    for (let at = 0; at < bytes; at += block) {
-      const part = buffer.subarray(0, Math.min(block, bytes - at));
-      native().readBytes(plain.external, at, part);
-      writeFully(file, part);
-    }
-  }));
+  scope(() =>
+    noGrad(() => {
+      const plain = tensor.detach().to('cpu').contiguous();
+      const { bytes } = plain;
+      const buffer = Buffer.allocUnsafe(Math.min(block, bytes));
+      for (let at = 0; at < bytes; at += block) {
+        const part = buffer.subarray(0, Math.min(block, bytes - at));
+        native().readBytes(plain.external, at, part);
+        writeFully(file, part);
+      }
+    }),
+  );
 }
 
 function readFully(path: string, file: number, target: Buffer, position: number): void {

@@ -12,7 +12,7 @@ export function shapeText(shape: readonly number[]): string {
   return shape.length === 0 ? 'scalar' : shape.join('x');
 }
 
-/** What an operator was given, for an error: `float32 1x3x8x8`, numbers, lists; null for nothing worth saying. */
+/** What an operator was given, for an error: `float32 1x3x8x8`, numbers, lists; or null. */
 export function describe(value: unknown): string | null {
   if (typeof value === 'number' || typeof value === 'string') return String(value);
   if (Array.isArray(value)) {

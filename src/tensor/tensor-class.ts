@@ -10,6 +10,12 @@ import { elements, shapeText } from './shape.ts';
 
 /** `'cpu'`, `'cuda'`, `'cuda:0'`, `'mps'`. */
 export type Device = string;
+export interface BackwardOptions {
+  readonly gradient?: Tensor;
+  readonly inputs?: readonly Tensor[];
+  readonly retainGraph?: boolean;
+  readonly createGraph?: boolean;
+}
 type Dims = number | readonly number[];
 type Operand = Tensor | number;
 
@@ -47,19 +53,23 @@ export class Tensor extends Handle {
     const external = native().grad(this.external);
     return external && new Tensor(external);
   }
-  set grad(gradient: Tensor | null) { native().setGrad(this.external, gradient && gradient.external); }
+  set grad(gradient: Tensor | null) {
+    native().setGrad(this.external, gradient && gradient.external);
+  }
   /**
    * Accumulates d(this)/d(leaf) into `grad` of every leaf, or of `inputs` only.
    * Without `gradient` this must be a scalar.
    */
-  backward(options: { gradient?: Tensor; inputs?: readonly Tensor[]; retainGraph?: boolean; createGraph?: boolean } = {}): void {
+  backward(options: BackwardOptions = {}): void {
     const { gradient, inputs, createGraph = false, retainGraph = createGraph } = options;
     const leaves = inputs ? inputs.map((input) => input.external) : null;
     try {
-      native().backward(this.external, gradient?.external ?? null, leaves, retainGraph, createGraph);
+      const seed = gradient?.external ?? null;
+      native().backward(this.external, seed, leaves, retainGraph, createGraph);
     } catch (error) {
       const message = (error as Error).message.replace(/\s+/g, ' ');
-      throw new Error(`backward: ${message} (from ${this.dtype} ${shapeText(this.shape)})`, { cause: error });
+      const from = `${this.dtype} ${shapeText(this.shape)}`;
+      throw new Error(`backward: ${message} (from ${from})`, { cause: error });
     }
   }
   detach(): Tensor { return aten.detach(this); }
@@ -71,19 +81,26 @@ export class Tensor extends Handle {
   sub(b: Operand, alpha?: number): Tensor {
     return typeof b === 'number' ? aten.subNumber(this, b, alpha) : aten.sub(this, b, alpha);
   }
-  mul(b: Operand): Tensor { return typeof b === 'number' ? aten.mulNumber(this, b) : aten.mul(this, b); }
+  mul(b: Operand): Tensor {
+    return typeof b === 'number' ? aten.mulNumber(this, b) : aten.mul(this, b);
+  }
   /** True division: integers give float32. */
-  div(b: Operand): Tensor { return typeof b === 'number' ? aten.divNumber(this, b) : aten.div(this, b); }
+  div(b: Operand): Tensor {
+    return typeof b === 'number' ? aten.divNumber(this, b) : aten.div(this, b);
+  }
   floorDivide(b: Tensor): Tensor { return aten.floorDivide(this, b); }
   remainder(b: Operand): Tensor {
     return typeof b === 'number' ? aten.remainderNumber(this, b) : aten.remainder(this, b);
   }
-  pow(b: Operand): Tensor { return typeof b === 'number' ? aten.powNumber(this, b) : aten.pow(this, b); }
+  pow(b: Operand): Tensor {
+    return typeof b === 'number' ? aten.powNumber(this, b) : aten.pow(this, b);
+  }
   maximum(b: Tensor): Tensor { return aten.maximum(this, b); }
   minimum(b: Tensor): Tensor { return aten.minimum(this, b); }
   /** this + weight (end - this). */
   lerp(end: Tensor, weight: Operand): Tensor {
-    return typeof weight === 'number' ? aten.lerpNumber(this, end, weight) : aten.lerp(this, end, weight);
+    if (typeof weight === 'number') return aten.lerpNumber(this, end, weight);
+    return aten.lerp(this, end, weight);
   }
   matmul(b: Tensor): Tensor { return aten.matmul(this, b); }
   neg(): Tensor { return aten.neg(this); }
@@ -105,7 +122,9 @@ export class Tensor extends Handle {
   floor(): Tensor { return aten.floor(this); }
   ceil(): Tensor { return aten.ceil(this); }
   round(): Tensor { return aten.round(this); }
-  clamp(min: number | null, max: number | null = null): Tensor { return aten.clamp(this, min, max); }
+  clamp(min: number | null, max: number | null = null): Tensor {
+    return aten.clamp(this, min, max);
+  }
   nanToNum(nan = 0): Tensor { return aten.nanToNum(this, nan); }
 
   // Activations
@@ -118,15 +137,29 @@ export class Tensor extends Handle {
   leakyRelu(slope = 0.01): Tensor { return aten.leakyRelu(this, slope); }
   softmax(dim: number): Tensor { return aten.softmax(this, dim); }
   logSoftmax(dim: number): Tensor { return aten.logSoftmax(this, dim); }
-  logSumExp(dims: Dims, keepdim = false): Tensor { return aten.logSumExp(this, list(dims), keepdim); }
+  logSumExp(dims: Dims, keepdim = false): Tensor {
+    return aten.logSumExp(this, list(dims), keepdim);
+  }
 
   // Comparison and logic: bool tensors
-  eq(b: Operand): Tensor { return typeof b === 'number' ? aten.eqNumber(this, b) : aten.eq(this, b); }
-  ne(b: Operand): Tensor { return typeof b === 'number' ? aten.neNumber(this, b) : aten.ne(this, b); }
-  gt(b: Operand): Tensor { return typeof b === 'number' ? aten.gtNumber(this, b) : aten.gt(this, b); }
-  ge(b: Operand): Tensor { return typeof b === 'number' ? aten.geNumber(this, b) : aten.ge(this, b); }
-  lt(b: Operand): Tensor { return typeof b === 'number' ? aten.ltNumber(this, b) : aten.lt(this, b); }
-  le(b: Operand): Tensor { return typeof b === 'number' ? aten.leNumber(this, b) : aten.le(this, b); }
+  eq(b: Operand): Tensor {
+    return typeof b === 'number' ? aten.eqNumber(this, b) : aten.eq(this, b);
+  }
+  ne(b: Operand): Tensor {
+    return typeof b === 'number' ? aten.neNumber(this, b) : aten.ne(this, b);
+  }
+  gt(b: Operand): Tensor {
+    return typeof b === 'number' ? aten.gtNumber(this, b) : aten.gt(this, b);
+  }
+  ge(b: Operand): Tensor {
+    return typeof b === 'number' ? aten.geNumber(this, b) : aten.ge(this, b);
+  }
+  lt(b: Operand): Tensor {
+    return typeof b === 'number' ? aten.ltNumber(this, b) : aten.lt(this, b);
+  }
+  le(b: Operand): Tensor {
+    return typeof b === 'number' ? aten.leNumber(this, b) : aten.le(this, b);
+  }
   logicalNot(): Tensor { return aten.logicalNot(this); }
   logicalAnd(b: Tensor): Tensor { return aten.logicalAnd(this, b); }
   logicalOr(b: Tensor): Tensor { return aten.logicalOr(this, b); }
@@ -140,7 +173,7 @@ export class Tensor extends Handle {
   // Reductions; without dims over everything
   sum(dims?: Dims, keepdim = false): Tensor { return aten.sum(this, some(dims), keepdim); }
   mean(dims?: Dims, keepdim = false): Tensor { return aten.mean(this, some(dims), keepdim); }
-  /** Variance over dims with n - correction in the denominator (1 is the sample's, 0 the population's). */
+  /** Variance with n - correction in the denominator: 1 the sample's, 0 the population's. */
   var(dims?: Dims, options: { correction?: number; keepdim?: boolean } = {}): Tensor {
     return aten.variance(this, some(dims), options.correction ?? 1, options.keepdim);
   }
@@ -149,14 +182,22 @@ export class Tensor extends Handle {
   }
   amax(dims: Dims = [], keepdim = false): Tensor { return aten.amax(this, list(dims), keepdim); }
   amin(dims: Dims = [], keepdim = false): Tensor { return aten.amin(this, list(dims), keepdim); }
-  argmax(dim: number | null = null, keepdim = false): Tensor { return aten.argmax(this, dim, keepdim); }
-  argmin(dim: number | null = null, keepdim = false): Tensor { return aten.argmin(this, dim, keepdim); }
+  argmax(dim: number | null = null, keepdim = false): Tensor {
+    return aten.argmax(this, dim, keepdim);
+  }
+  argmin(dim: number | null = null, keepdim = false): Tensor {
+    return aten.argmin(this, dim, keepdim);
+  }
   prod(dim: number, keepdim = false): Tensor { return aten.prod(this, dim, keepdim); }
   cumsum(dim: number): Tensor { return aten.cumsum(this, dim); }
   cumprod(dim: number): Tensor { return aten.cumprod(this, dim); }
   /** The p-norm over dims; without dims of all elements. */
-  norm(p = 2, dims: Dims = [], keepdim = false): Tensor { return aten.norm(this, p, list(dims), keepdim); }
-  sort(dim = -1, descending = false): [values: Tensor, indices: Tensor] { return aten.sort(this, dim, descending); }
+  norm(p = 2, dims: Dims = [], keepdim = false): Tensor {
+    return aten.norm(this, p, list(dims), keepdim);
+  }
+  sort(dim = -1, descending = false): [values: Tensor, indices: Tensor] {
+    return aten.sort(this, dim, descending);
+  }
   topk(k: number, dim = -1, largest = true): [values: Tensor, indices: Tensor] {
     return aten.topk(this, k, dim, largest);
   }
@@ -167,11 +208,17 @@ export class Tensor extends Handle {
   permute(dims: readonly number[]): Tensor { return aten.permute(this, dims); }
   transpose(a: number, b: number): Tensor { return aten.transpose(this, a, b); }
   unsqueeze(dim: number): Tensor { return aten.unsqueeze(this, dim); }
-  squeeze(dim?: number): Tensor { return dim === undefined ? aten.squeeze(this) : aten.squeezeDim(this, dim); }
+  squeeze(dim?: number): Tensor {
+    return dim === undefined ? aten.squeeze(this) : aten.squeezeDim(this, dim);
+  }
   expand(shape: readonly number[]): Tensor { return aten.expand(this, shape); }
   repeat(times: readonly number[]): Tensor { return aten.repeat(this, times); }
-  repeatInterleave(times: number, dim: number | null = null): Tensor { return aten.repeatInterleave(this, times, dim); }
-  narrow(dim: number, start: number, length: number): Tensor { return aten.narrow(this, dim, start, length); }
+  repeatInterleave(times: number, dim: number | null = null): Tensor {
+    return aten.repeatInterleave(this, times, dim);
+  }
+  narrow(dim: number, start: number, length: number): Tensor {
+    return aten.narrow(this, dim, start, length);
+  }
   slice(dim: number, start: number | null, end: number | null = null, step = 1): Tensor {
     return aten.slice(this, dim, start, end, step);
   }
@@ -183,7 +230,7 @@ export class Tensor extends Handle {
   gather(dim: number, index: Tensor): Tensor { return aten.gather(this, dim, index); }
   contiguous(): Tensor { return aten.contiguous(this); }
   clone(): Tensor { return aten.clone(this); }
-  /** Channels last in memory (n h w c, or n d h w c): what bf16 convolutions are fast in. 4-D or 5-D. */
+  /** Channels last in memory (n h w c, n d h w c): what bf16 convolutions are fast in. */
   channelsLast(): Tensor {
     const { rank } = this;
     if (rank !== 4 && rank !== 5) {
@@ -193,7 +240,8 @@ export class Tensor extends Handle {
   }
   /** This tensor where nothing changes, else a copy: `to('bfloat16')`, `to('cuda:0')`. */
   to(target: DType | Device): Tensor {
-    return isDType(target) ? aten.toDType(this, dtypeCode(target)) : aten.toLayout(this, null, null, target);
+    if (isDType(target)) return aten.toDType(this, dtypeCode(target));
+    return aten.toLayout(this, null, null, target);
   }
 
   // In place
@@ -219,10 +267,19 @@ export class Tensor extends Handle {
     return this;
   }
   lerp_(end: Tensor, weight: number): this { aten.lerpInto(this, end, weight); return this; }
-  clamp_(min: number | null, max: number | null = null): this { aten.clampInto(this, min, max); return this; }
+  clamp_(min: number | null, max: number | null = null): this {
+    aten.clampInto(this, min, max);
+    return this;
+  }
   sqrt_(): this { aten.sqrtInto(this); return this; }
-  addcmul_(a: Tensor, b: Tensor, value = 1): this { aten.addcmulInto(this, a, b, value); return this; }
-  addcdiv_(a: Tensor, b: Tensor, value = 1): this { aten.addcdivInto(this, a, b, value); return this; }
+  addcmul_(a: Tensor, b: Tensor, value = 1): this {
+    aten.addcmulInto(this, a, b, value);
+    return this;
+  }
+  addcdiv_(a: Tensor, b: Tensor, value = 1): this {
+    aten.addcdivInto(this, a, b, value);
+    return this;
+  }
   fill_(value: number): this { aten.fillInto(this, value); return this; }
   zero_(): this { aten.zeroInto(this); return this; }
   normal_(mean = 0, std = 1, generator?: unknown): this {
@@ -254,7 +311,8 @@ export class Tensor extends Handle {
   }
 
   override toString(): string {
-    return this.disposed ? 'Tensor(disposed)' : `Tensor(${this.dtype} ${shapeText(this.shape)} ${this.device})`;
+    if (this.disposed) return 'Tensor(disposed)';
+    return `Tensor(${this.dtype} ${shapeText(this.shape)} ${this.device})`;
   }
 }
 

@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { collectGarbage, dispose, keep, liveBytes, liveTensors, noGrad, peakBytes, resetPeakBytes, scope } from
-  '../../src/tensor/memory.ts';
+import {
+  collectGarbage,
+  dispose,
+  keep,
+  liveBytes,
+  liveTensors,
+  noGrad,
+  peakBytes,
+  resetPeakBytes,
+  scope,
+} from '../../src/tensor/memory.ts';
 import { ones, tensor, zeros } from '../../src/tensor/tensor.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
 import { expectNoLeaks, scopedTest } from '../support/leaks.ts';
@@ -14,7 +23,13 @@ scopedTest('what a scope returns moves out, the rest is released', () => {
   const result = scope(() => {
     lost = ones([3]);
     const a = lost.add(1);
-    return { list: [a, [a.mul(2)]], map: new Map([['m', a.mul(3)]]), set: new Set([a.mul(4)]), number: 1, none: null };
+    return {
+      list: [a, [a.mul(2)]],
+      map: new Map([['m', a.mul(3)]]),
+      set: new Set([a.mul(4)]),
+      number: 1,
+      none: null,
+    };
   });
   assert.equal(liveTensors() - before, 4);
   assert.ok(lost!.disposed);
@@ -36,10 +51,14 @@ scopedTest('nested scopes hand over one level at a time', () => {
 
 scopedTest('a throw releases what was born inside, and the outer scope goes on', () => {
   const before = liveTensors();
-  assert.throws(() => scope(() => {
-    ones([3]);
-    scope(() => ones([4]).add(ones([5])));
-  }), /add: .*size/);
+  assert.throws(
+    () =>
+      scope(() => {
+        ones([3]);
+        scope(() => ones([4]).add(ones([5])));
+      }),
+    /add: .*size/,
+  );
   assert.equal(liveTensors(), before);
   const after = scope(() => ones([1]).add(1));
   assert.equal(after.item(), 2);
@@ -75,10 +94,28 @@ scopedTest('dispose twice is once; a view outlives its base', () => {
 });
 
 test('a scope or noGrad over a promise throws', () => {
-  assert.throws(() => scope(async () => ones([2])), /scope: expected a synchronous body, got a promise/);
-  assert.throws(() => noGrad(() => Promise.resolve(1)), /noGrad: expected a synchronous body, got a promise/);
-  assert.throws(() => scope(async () => { throw new Error('not unhandled'); }), /promise/);
-  scope(() => assert.equal(ones([2]).requiresGrad_().add(1).requiresGrad, true, 'gradients are recorded again'));
+  assert.throws(
+    () => scope(async () => ones([2])),
+    /scope: expected a synchronous body, got a promise/,
+  );
+  assert.throws(
+    () => noGrad(() => Promise.resolve(1)),
+    /noGrad: expected a synchronous body, got a promise/,
+  );
+  assert.throws(
+    () =>
+      scope(async () => {
+        throw new Error('not unhandled');
+      }),
+    /promise/,
+  );
+  scope(() =>
+    assert.equal(
+      ones([2]).requiresGrad_().add(1).requiresGrad,
+      true,
+      'gradients are recorded again',
+    ),
+  );
 });
 
 scopedTest('results may be cyclic, and class instances are not searched', () => {
@@ -89,7 +126,9 @@ scopedTest('results may be cyclic, and class instances are not searched', () => 
     return cyclic;
   });
   assert.equal(result.tensor!.item(), 1);
-  class Holder { tensor = ones([1]); }
+  class Holder {
+    tensor = ones([1]);
+  }
   const holder = scope(() => new Holder());
   assert.ok(holder.tensor.disposed);
 });

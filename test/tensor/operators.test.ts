@@ -9,18 +9,25 @@ import type { Tensor } from '../../src/tensor/tensor.ts';
 import { expectNoLeaks } from '../support/leaks.ts';
 
 // Printed by test/golden/tensor.py.
-const golden = JSON.parse(readFileSync(new URL('../golden/tensor.json', import.meta.url), 'utf8')) as
-  Record<string, { shape: number[]; values: number[] }>;
+const golden = JSON.parse(
+  readFileSync(new URL('../golden/tensor.json', import.meta.url), 'utf8'),
+) as Record<string, { shape: number[]; values: number[] }>;
 
 /** The i-th number of input k is sin(0.7 i + k). */
 function x(k: number, ...shape: number[]): Tensor {
   const count = shape.reduce((product, size) => product * size, 1);
-  return tensor(Float32Array.from({ length: count }, (_, i) => Math.sin(0.7 * i + k)), shape);
+  return tensor(
+    Float32Array.from({ length: count }, (_, i) => Math.sin(0.7 * i + k)),
+    shape,
+  );
 }
 
 function ints(limit: number, ...shape: number[]): Tensor {
   const count = shape.reduce((product, size) => product * size, 1);
-  return tensor(BigInt64Array.from({ length: count }, (_, i) => BigInt((7 * i + 3) % limit)), shape);
+  return tensor(
+    BigInt64Array.from({ length: count }, (_, i) => BigInt((7 * i + 3) % limit)),
+    shape,
+  );
 }
 
 const a = () => x(1, 3, 1, 4);
@@ -85,7 +92,8 @@ const cases: Record<string, () => Tensor> = {
   conv3d: () => ops.conv3d(x(6, 1, 2, 3, 5, 4), x(7, 3, 2, 2, 3, 3), x(5, 3), 1, [0, 1, 1]),
   groupNorm: () => ops.groupNorm(picture(), 2, x(1, 4), x(2, 4), 1e-6),
   layerNorm: () => ops.layerNorm(picture(), [5], x(1, 5), x(2, 5)),
-  batchNorm: () => ops.batchNorm(picture(), x(3, 4), x(4, 4), x(1, 4), positive().select(0, 0), false),
+  batchNorm: () =>
+    ops.batchNorm(picture(), x(3, 4), x(4, 4), x(1, 4), positive().select(0, 0), false),
   batchNormTraining: () => ops.batchNorm(picture(), x(3, 4), x(4, 4), null, null, true),
   padConstant: () => ops.pad(picture(), [1, 2, 0, 1], 'constant', 0.5),
   padReflect: () => ops.pad(picture(), [2, 1, 1, 0], 'reflect'),
@@ -122,7 +130,12 @@ const cases: Record<string, () => Tensor> = {
   rfft2: () => ops.rfft2(picture()).abs(),
   fft2: () => ops.real(ops.fft2(picture(), 'ortho')),
   svd: () => ops.svd(x(1, 4, 3))[1],
-  eigh: () => ops.eigh(x(1, 4, 3).transpose(0, 1).matmul(x(1, 4, 3)))[0],
+  eigh: () =>
+    ops.eigh(
+      x(1, 4, 3)
+        .transpose(0, 1)
+        .matmul(x(1, 4, 3)),
+    )[0],
   attention: () => ops.attention(q(), k(), v()),
   attentionMask: () => ops.attention(q(), k(), v(), { mask: x(12, 5, 7) }),
   attentionCausal: () => ops.attention(q(), k(), v(), { causal: true }),
@@ -141,7 +154,10 @@ function compare(actual: Tensor, expected: { shape: number[]; values: number[] }
   const numbers = actual.toFloat64();
   expected.values.forEach((value, i) => {
     const off = Math.abs(numbers[i] - value);
-    assert.ok(off <= 2e-5 * Math.max(1, Math.abs(value)), `element ${i}: expected ${value}, got ${numbers[i]}`);
+    assert.ok(
+      off <= 2e-5 * Math.max(1, Math.abs(value)),
+      `element ${i}: expected ${value}, got ${numbers[i]}`,
+    );
   });
 }
 

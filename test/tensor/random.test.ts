@@ -48,7 +48,13 @@ scopedTest('noise is a function of seed and key alone', () => {
   noise(1, ['clip', 4], [2, 5]);
   assert.deepEqual(noise(1, key, [2, 5]).toFloat32(), expected);
   assert.deepEqual(noise(1n, key, [10]).toFloat32(), expected);
-  for (const [seed, other] of [[2, key], [1, ['clip', '3']], [1, ['clip']], [1, ['clip3']], [1, [3, 'clip']]] as const) {
+  for (const [seed, other] of [
+    [2, key],
+    [1, ['clip', '3']],
+    [1, ['clip']],
+    [1, ['clip3']],
+    [1, [3, 'clip']],
+  ] as const) {
     assert.notDeepEqual(noise(seed, other, [2, 5]).toFloat32(), expected);
   }
   const many = noise(1, ['many'], [100_000]);

@@ -4,16 +4,26 @@ import '../../src/tensor/ops.ts';
 import { native } from '../../src/tensor/native.ts';
 import { declarations } from '../../src/tensor/operator.ts';
 
-/** Names of a schema's arguments: `add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor`. */
+/** Argument names of a schema like `mul.Tensor(Tensor self, Tensor other) -> Tensor`. */
 function argumentsOf(schema: string): string[] {
   const inside = schema.slice(schema.indexOf('(') + 1, schema.lastIndexOf(') ->'));
-  const flat = inside.replace(/\[[^\]]*\]/g, '').replace(/\([^)]*\)/g, '').replace(/="[^"]*"/g, '');
-  return flat.split(',').map((part) => part.trim()).filter((part) => part && part !== '*')
+  const flat = inside
+    .replace(/\[[^\]]*\]/g, '')
+    .replace(/\([^)]*\)/g, '')
+    .replace(/="[^"]*"/g, '');
+  return flat
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part && part !== '*')
     .map((part) => part.split(' ').at(-1)!.split('=')[0]);
 }
 
-test('every operator we name is one of the loaded libtorch, with these arguments in this order', () => {
-  const loaded = new Map(native().schemas().map((schema) => [schema.slice(0, schema.indexOf('(')), schema]));
+test('every operator we name is in the loaded libtorch, with these arguments in order', () => {
+  const loaded = new Map(
+    native()
+      .schemas()
+      .map((schema) => [schema.slice(0, schema.indexOf('(')), schema]),
+  );
   assert.ok(loaded.size > 2000);
   for (const { name, overload, parameters, optional } of declarations) {
     const schema = loaded.get(`aten::${name}${overload && `.${overload}`}`);
@@ -27,7 +37,10 @@ test('every operator we name is one of the loaded libtorch, with these arguments
 
 test('no operator is declared twice, and a missing one says so', () => {
   const names = declarations.map(({ name, overload }) => `${name}.${overload}`);
-  assert.deepEqual(names.filter((name, i) => names.indexOf(name) !== i), []);
+  assert.deepEqual(
+    names.filter((name, i) => names.indexOf(name) !== i),
+    [],
+  );
   assert.equal(native().operator('aten::no_such_operator', ''), -1);
   assert.equal(native().schema('aten::no_such_operator', ''), null);
 });
@@ -42,7 +55,10 @@ test('the border refuses what is not a tensor', () => {
   const zeros = addon.operator('aten::zeros', '');
   assert.throws(() => addon.call(zeros, [2], 6, null, null, null, 1), /at most 5 arguments, got 6/);
   const two = addon.call(zeros, [2], 6) as never;
-  assert.throws(() => addon.readBytes(two, 1, new Uint8Array(8)), /bytes 1\.\.9 lie outside a tensor of 8 bytes/);
+  assert.throws(
+    () => addon.readBytes(two, 1, new Uint8Array(8)),
+    /bytes 1\.\.9 lie outside a tensor of 8 bytes/,
+  );
   assert.throws(() => addon.writeBytes(two, -1, new Uint8Array(1)), /outside/);
   assert.throws(() => addon.readBytes(two, 0, {} as never), /typed array/);
   addon.dispose(two);

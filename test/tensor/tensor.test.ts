@@ -3,8 +3,19 @@ import { dtypes, isFloating } from '../../src/tensor/dtype.ts';
 import { availableDevices, getThreads, hasOperator, setThreads } from '../../src/tensor/device.ts';
 import * as ops from '../../src/tensor/ops.ts';
 import { scope } from '../../src/tensor/memory.ts';
-import { arange, empty, eye, full, ones, rand, randint, randn, randperm, tensor, zeros } from
-  '../../src/tensor/tensor.ts';
+import {
+  arange,
+  empty,
+  eye,
+  full,
+  ones,
+  rand,
+  randint,
+  randn,
+  randperm,
+  tensor,
+  zeros,
+} from '../../src/tensor/tensor.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
 import { expectNoLeaks, scopedTest } from '../support/leaks.ts';
 
@@ -49,8 +60,18 @@ scopedTest('every dtype to every dtype keeps small whole numbers', () => {
 });
 
 scopedTest('bfloat16 and float16 round as their formats say', () => {
-  assert.equal(tensor([1 + 2 ** -9], []).to('bfloat16').item(), 1);
-  assert.equal(tensor([1 + 3 * 2 ** -9], []).to('bfloat16').item(), 1 + 2 ** -7);
+  assert.equal(
+    tensor([1 + 2 ** -9], [])
+      .to('bfloat16')
+      .item(),
+    1,
+  );
+  assert.equal(
+    tensor([1 + 3 * 2 ** -9], [])
+      .to('bfloat16')
+      .item(),
+    1 + 2 ** -7,
+  );
   assert.equal(tensor([65519], []).to('float16').item(), 65504);
   assert.equal(tensor([65520], []).to('float16').item(), Infinity);
   assert.equal(tensor([3e38], []).to('bfloat16').item() > 2.9e38, true);
@@ -86,7 +107,13 @@ scopedTest('in place writes through views and gives the same tensor back', () =>
   assert.equal(x.select(0, 1).add_(2).mul_(3).shape.length, 1);
   assert.deepEqual([...x.toFloat32()], [0, 0, 0, 6, 6, 6]);
   assert.equal(x.copy_(ones([3])), x);
-  x.sub_(0.5).div_(0.5).lerp_(zeros([2, 3]), 0.25).sqrt_().clamp_(0.9).fill_(4).addcdiv_(ones([3]), full([3], 2));
+  x.sub_(0.5)
+    .div_(0.5)
+    .lerp_(zeros([2, 3]), 0.25)
+    .sqrt_()
+    .clamp_(0.9)
+    .fill_(4)
+    .addcdiv_(ones([3]), full([3], 2));
   assert.deepEqual([...x.toFloat32()], [4.5, 4.5, 4.5, 4.5, 4.5, 4.5]);
   assert.equal(x.zero_().sum().item(), 0);
 });
@@ -96,9 +123,15 @@ scopedTest('channels last changes memory, not values', () => {
   const last = x.channelsLast();
   assert.deepEqual(last.strides, [60, 1, 15, 3]);
   assert.deepEqual(last.toFloat32(), x.toFloat32());
-  assert.deepEqual(ops.conv2d(last, randn([4, 3, 3, 3]).channelsLast(), null, 1, 1).strides, [80, 1, 20, 4]);
+  assert.deepEqual(
+    ops.conv2d(last, randn([4, 3, 3, 3]).channelsLast(), null, 1, 1).strides,
+    [80, 1, 20, 4],
+  );
   assert.deepEqual(randn([1, 2, 3, 4, 5]).channelsLast().strides, [120, 1, 40, 10, 2]);
-  assert.throws(() => randn([3, 4]).channelsLast(), /channelsLast: expected 4 or 5 dimensions, got 3x4/);
+  assert.throws(
+    () => randn([3, 4]).channelsLast(),
+    /channelsLast: expected 4 or 5 dimensions, got 3x4/,
+  );
 });
 
 scopedTest('foreach operators do what a loop does', () => {
@@ -121,22 +154,38 @@ scopedTest('foreach operators do what a loop does', () => {
 });
 
 scopedTest('errors are one sentence with the operator and the shapes', () => {
-  assert.throws(() => ops.conv2d(zeros([1, 3, 8, 8]), zeros([4, 4, 3, 3])),
-    /^Error: conv2d: .*expected input.*channels.*\(input float32 1x3x8x8, weight float32 4x4x3x3\)$/);
-  assert.throws(() => zeros([2, 3]).matmul(zeros([2, 3])), /^Error: matmul: .*\(self float32 2x3, other float32 2x3\)$/);
-  assert.throws(() => zeros([2, 3]).reshape([4, 2]), /reshape: .*invalid for input of size 6.*\(self float32 2x3, shape \[4, 2\]\)/);
+  assert.throws(
+    () => ops.conv2d(zeros([1, 3, 8, 8]), zeros([4, 4, 3, 3])),
+    /^Error: conv2d: .*expected input.*channels.*\(input float32 1x3x8x8, weight float32 4x4x3x3\)/,
+  );
+  assert.throws(
+    () => zeros([2, 3]).matmul(zeros([2, 3])),
+    /^Error: matmul: .*\(self float32 2x3, other float32 2x3\)$/,
+  );
+  assert.throws(
+    () => zeros([2, 3]).reshape([4, 2]),
+    /reshape: .*invalid for input of size 6.*\(self float32 2x3, shape \[4, 2\]\)/,
+  );
   assert.throws(() => zeros([2]).narrow(0, 1, 5), /narrow: /);
-  assert.throws(() => ops.cat([zeros([2, 2]), zeros([3, 3])], 0), /cat: .*\[float32 2x2, float32 3x3\]/);
+  assert.throws(
+    () => ops.cat([zeros([2, 2]), zeros([3, 3])], 0),
+    /cat: .*\[float32 2x2, float32 3x3\]/,
+  );
   assert.throws(() => zeros([2]).sum(1.5), /sum: argument 'dim'.*expected an integer/);
   assert.throws(() => zeros([-1]), /zeros: .*negative/);
   assert.throws(() => tensor([1, 2], [3]), /tensor: expected 3 elements for shape 3, got 2/);
   assert.throws(() => zeros([2]).item(), /item: .*/);
   assert.throws(() => zeros([2]).to('float31' as 'float32'), /to: /);
-  assert.throws(() => zeros([1], { dtype: 'quaternion' as 'float32' }), /dtype: expected one of .*, got quaternion/);
+  assert.throws(
+    () => zeros([1], { dtype: 'quaternion' as 'float32' }),
+    /dtype: expected one of .*, got quaternion/,
+  );
   assert.throws(() => zeros([1]).add(null as unknown as Tensor), /add: argument 'other'.*missing/);
   assert.throws(() => zeros([1]).add({} as Tensor), /add: argument 'other'.*expected a tensor/);
   assert.throws(() => zeros([1], { device: 'cuda:99' }), /zeros: |device/i);
-  assert.throws(() => { ones([2]).grad = ones([3]); }, /shape of its tensor/);
+  assert.throws(() => {
+    ones([2]).grad = ones([3]);
+  }, /shape of its tensor/);
 });
 
 scopedTest('empty tensors, NaN and infinities', () => {
@@ -165,15 +214,21 @@ scopedTest('random shapes: reductions, permutations and broadcasts agree with pl
       const dim = next(shape.length);
       const inner = shape.slice(dim + 1).reduce((a, b) => a * b, 1);
       const sums = new Float64Array(values.length / shape[dim]);
-      values.forEach((value, i) => (sums[Math.floor(i / (inner * shape[dim])) * inner + (i % inner)] += value));
-      x.sum(dim).toFloat32().forEach((value, i) => assert.ok(Math.abs(value - sums[i]) < 1e-4));
+      values.forEach(
+        (value, i) => (sums[Math.floor(i / (inner * shape[dim])) * inner + (i % inner)] += value),
+      );
+      x.sum(dim)
+        .toFloat32()
+        .forEach((value, i) => assert.ok(Math.abs(value - sums[i]) < 1e-4));
       const order = shape.map((_, i) => i).sort(() => next(3) - 1);
       const back = order.map((_, i) => order.indexOf(i));
       assert.deepEqual(x.permute(order).contiguous().permute(back).toFloat32(), values);
       const row = randn([shape.at(-1)!]);
       const added = x.add(row).toFloat32();
       const bias = row.toFloat32();
-      added.forEach((value, i) => assert.equal(value, Math.fround(values[i] + bias[i % bias.length])));
+      added.forEach((value, i) =>
+        assert.equal(value, Math.fround(values[i] + bias[i % bias.length])),
+      );
     });
   }
 });

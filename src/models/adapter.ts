@@ -24,7 +24,8 @@ export type GlobalAdapterConfig = z.input<typeof GlobalAdapterConfig>;
 
 /**
  * Makes context tokens of the image encoder's features: BatchNorm -> Conv3d -> Linear -> LayerNorm
- * (PAPER section 1). (b, channels, grid, grid) -> (b, tokenGrid^2, contextWidth), tokens row by row.
+ * (PAPER section 1). (b, channels, grid, grid) -> (b, tokenGrid^2, contextWidth), tokens row by
+ * row.
  */
 export class GlobalAdapter extends Module<[Tensor, boolean?], Tensor> {
   private readonly norm: BatchNorm3d;

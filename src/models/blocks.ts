@@ -15,9 +15,10 @@ export interface ResnetConfig {
 }
 
 /**
- * Residual block of DDPM as diffusers names it: `norm1 conv1 time_emb_proj norm2 conv2 conv_shortcut`.
- * (n, in, h, w) -> (n, out, h, w). The embedding arrives as SiLU(temb), (b, timeChannels), with b a divisor of n:
- * its rows count clips, and each is used for the n/b frames of its clip.
+ * Residual block of DDPM as diffusers names it: `norm1 conv1 time_emb_proj norm2 conv2
+ * conv_shortcut`. (n, in, h, w) -> (n, out, h, w). The embedding arrives as SiLU(temb), (b,
+ * timeChannels), with b a divisor of n: its rows count clips, and each is used for the n/b frames
+ * of its clip.
  */
 export class ResnetBlock2D extends Module<[Tensor, Tensor | null], Tensor> {
   private readonly norm1: GroupNorm;
@@ -33,11 +34,15 @@ export class ResnetBlock2D extends Module<[Tensor, Tensor | null], Tensor> {
     this.norm1 = new GroupNorm(path.sub('norm1'), groups, inChannels, eps);
     this.conv1 = new Conv2d(path.sub('conv1'), inChannels, outChannels, 3, { padding: 1 });
     this.timeProjection =
-      timeChannels === null ? null : new Linear(path.sub('time_emb_proj'), timeChannels, outChannels);
+      timeChannels === null
+        ? null
+        : new Linear(path.sub('time_emb_proj'), timeChannels, outChannels);
     this.norm2 = new GroupNorm(path.sub('norm2'), groups, outChannels, eps);
     this.conv2 = new Conv2d(path.sub('conv2'), outChannels, outChannels, 3, { padding: 1 });
     this.shortcut =
-      inChannels === outChannels ? null : new Conv2d(path.sub('conv_shortcut'), inChannels, outChannels, 1);
+      inChannels === outChannels
+        ? null
+        : new Conv2d(path.sub('conv_shortcut'), inChannels, outChannels, 1);
   }
 
   forward(x: Tensor, activatedTime: Tensor | null): Tensor {
@@ -53,7 +58,10 @@ export class ResnetBlock2D extends Module<[Tensor, Tensor | null], Tensor> {
 /** (b, c) -> (n, c, 1, 1): each clip's row for all of its frames. */
 function overFrames(rows: Tensor, n: number): Tensor {
   const [clips, channels] = rows.shape;
-  return rows.unsqueeze(1).expand([clips, n / clips, channels]).reshape([n, channels, 1, 1]);
+  return rows
+    .unsqueeze(1)
+    .expand([clips, n / clips, channels])
+    .reshape([n, channels, 1, 1]);
 }
 
 /** Halves height and width by a strided convolution. Key `conv`. */

@@ -14,8 +14,8 @@ export interface Context {
 }
 
 /**
- * The image branch of the cross-attention: a query of its own as in HeartBeat, the text's as in IP-Adapter and
- * MoonShot, or no image branch as in Stable Diffusion.
+ * The image branch of the cross-attention: a query of its own as in HeartBeat, the text's as in
+ * IP-Adapter and MoonShot, or no image branch as in Stable Diffusion.
  */
 export type ImageQuery = 'own' | 'shared' | 'none';
 
@@ -54,16 +54,23 @@ interface Branch {
 /**
  * out = W_o (Attention(Q^T, K^T, V^T) + Attention(Q^I, K^I, V^I))   (PAPER section 1, injection)
  *
- * Keys of the text branch and the output as in diffusers, of the image branch `to_q_image to_k_image to_v_image`;
- * V^I is zero at birth, so that the network starts as the text-only one. All frames of a clip share its context:
- * their tokens are queries of one attention, which is the same as repeating the context over the frames.
+ * Keys of the text branch and the output as in diffusers, of the image branch `to_q_image
+ * to_k_image to_v_image`; V^I is zero at birth, so that the network starts as the text-only one.
+ * All frames of a clip share its context: their tokens are queries of one attention, which is the
+ * same as repeating the context over the frames.
  */
 export class CrossAttention extends Module<[Tensor, Context], Tensor> {
   private readonly heads: number;
   private readonly branches: readonly Branch[];
   private readonly out: Linear;
 
-  constructor(path: Path, channels: number, contextWidth: number, heads: number, image: ImageQuery) {
+  constructor(
+    path: Path,
+    channels: number,
+    contextWidth: number,
+    heads: number,
+    image: ImageQuery,
+  ) {
     super();
     this.heads = heads;
     const query = (name: string) => new Linear(path.sub(name), channels, channels, { bias: false });
@@ -76,7 +83,10 @@ export class CrossAttention extends Module<[Tensor, Context], Tensor> {
     const imageBranch = (): Branch => ({
       query: image === 'own' ? query('to_q_image') : text.query,
       key: new Linear(path.sub('to_k_image'), contextWidth, channels, { bias: false }),
-      value: new Linear(path.sub('to_v_image'), contextWidth, channels, { bias: false, init: zeros }),
+      value: new Linear(path.sub('to_v_image'), contextWidth, channels, {
+        bias: false,
+        init: zeros,
+      }),
       tokens: (context) => context.image,
     });
     this.branches = image === 'none' ? [text] : [text, imageBranch()];
@@ -90,7 +100,11 @@ export class CrossAttention extends Module<[Tensor, Context], Tensor> {
     const seen = this.branches.flatMap((branch) => {
       const tokens = branch.tokens(context);
       if (tokens === null) return [];
-      const [q, k, v] = [branch.query.call(queries), branch.key.call(tokens), branch.value.call(tokens)];
+      const [q, k, v] = [
+        branch.query.call(queries),
+        branch.key.call(tokens),
+        branch.value.call(tokens),
+      ];
       return [multiHeadAttention(q, k, v, this.heads)];
     });
     return this.out.call(seen.reduce((sum, next) => sum.add(next))).reshape(x.shape);

@@ -14,9 +14,10 @@ export const LocalEncoderConfig = z.strictObject({
 export type LocalEncoderConfig = z.input<typeof LocalEncoderConfig>;
 
 /**
- * VideoComposer's spatial condition encoder (PAPER section 1), keys as in its Sequential (0, 3, 5):
- * Conv3x3(c -> 32) SiLU AvgPool to 4x the latent grid, Conv3x3 stride 2 (32 -> 32) SiLU, Conv3x3 stride 2 (32 -> 8).
- * (b * frames, c, h, w) -> (b * frames, 8, latentSize, latentSize), whatever h and w are.
+ * VideoComposer's spatial condition encoder (PAPER section 1), keys as in its Sequential (0, 3,
+ * 5): Conv3x3(c -> 32) SiLU AvgPool to 4x the latent grid, Conv3x3 stride 2 (32 -> 32) SiLU,
+ * Conv3x3 stride 2 (32 -> 8). (b * frames, c, h, w) -> (b * frames, 8, latentSize, latentSize),
+ * whatever h and w are.
  */
 export class LocalEncoder extends Module<[Tensor], Tensor> {
   private readonly conv0: Conv2d;

@@ -1,3 +1,4 @@
+import { castLike } from '../nn/cast.ts';
 import { sinusoidalPositions } from '../nn/embedding.ts';
 import { zeros } from '../nn/init.ts';
 import { Linear } from '../nn/linear.ts';
@@ -8,12 +9,13 @@ import { attention } from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
 /**
- * Temporal self-attention: at each position of the picture the frames of one clip attend to each other, the only
- * place where frames meet (PAPER section 1). Pre-norm, sinusoidal frame positions, residual; the output
- * projection is zero at birth, so that a new layer changes nothing.
+ * Temporal self-attention: at each position of the picture the frames of one clip attend to each
+ * other, the only place where frames meet (PAPER section 1). Pre-norm, sinusoidal frame positions,
+ * residual; the output projection is zero at birth, so that a new layer changes nothing.
  *
- * (b * frames, c, h, w) -> same. The change from frames-of-pixels to pixels-of-frames costs nothing extra: it
- * happens in the copy that splits the heads, and back in the one that merges them.
+ * (b * frames, c, h, w) -> same. The change from frames-of-pixels to pixels-of-frames costs
+ * nothing extra: it happens in the copy that splits the heads, and back in the one that merges
+ * them.
  */
 export class TemporalAttention extends Module<[Tensor, number], Tensor> {
   private readonly heads: number;
@@ -37,7 +39,8 @@ export class TemporalAttention extends Module<[Tensor, number], Tensor> {
     const [n, channels, height, width] = x.shape;
     const [clips, pixels, heads] = [n / frames, height * width, this.heads];
     const tokens = x.permute([0, 2, 3, 1]).reshape([clips, frames, pixels, channels]); // b f hw c
-    const positions = sinusoidalPositions(frames, channels, x.device).to(x.dtype).unsqueeze(1); // f 1 c
+    const table = sinusoidalPositions(frames, channels, x.device); // f c
+    const positions = castLike(table, x).unsqueeze(1); // f 1 c
     const h = this.norm.call(tokens).add(positions);
     const [q, k, v] = [this.query, this.key, this.value].map((layer) =>
       layer

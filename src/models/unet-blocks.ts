@@ -27,15 +27,25 @@ export interface BlockConfig {
 type Step = (x: Tensor, around: Surroundings) => Tensor;
 
 /**
- * The paper's block, in order: residual block, spatial self-attention and cross-attention (one transformer), and,
- * last, temporal self-attention; where there is no attention, the residual block alone. diffusers' blocks hold
- * several of these, so `temporal_attentions.<layer>` counts as `resnets` and `attentions` do. [fig: "last in the
- * block" is read of this unit, whose figure shows one of each.]
+ * The paper's block, in order: residual block, spatial self-attention and cross-attention (one
+ * transformer), and, last, temporal self-attention; where there is no attention, the residual
+ * block alone. diffusers' blocks hold several of these, so `temporal_attentions.<layer>` counts as
+ * `resnets` and `attentions` do. [fig: "last in the block" is read of this unit, whose figure
+ * shows one of each.]
  */
 function layerSteps(
-  path: Path, layer: number, inChannels: number, outChannels: number, config: BlockConfig,
+  path: Path,
+  layer: number,
+  inChannels: number,
+  outChannels: number,
+  config: BlockConfig,
 ): Step[] {
-  const resnet = new ResnetBlock2D(path.sub('resnets').sub(layer), inChannels, outChannels, config.resnet);
+  const resnet = new ResnetBlock2D(
+    path.sub('resnets').sub(layer),
+    inChannels,
+    outChannels,
+    config.resnet,
+  );
   const first: Step = (x, around) => resnet.call(x, around.activatedTime);
   return [first, ...attentionSteps(path, layer, outChannels, config)];
 }
@@ -57,13 +67,19 @@ function run(steps: readonly Step[], x: Tensor, around: Surroundings): Tensor {
   return steps.reduce((h, step) => step(h, around), x);
 }
 
-/** CrossAttnDownBlock2D or DownBlock2D; returns every layer's output, for the skips, the last one on. */
+/**
+ * CrossAttnDownBlock2D or DownBlock2D; returns every layer's output, for the skips, the last one
+ * on.
+ */
 export class DownBlock extends Module<[Tensor, Surroundings], Tensor[]> {
   private readonly layers: Step[][];
   private readonly downsample: Downsample2D | null;
 
   constructor(
-    path: Path, inChannels: number, outChannels: number, config: BlockConfig,
+    path: Path,
+    inChannels: number,
+    outChannels: number,
+    config: BlockConfig,
     downsamplePadding: number | null,
   ) {
     super();
@@ -112,7 +128,8 @@ export interface UpChannels {
 
 /** CrossAttnUpBlock2D or UpBlock2D; takes its skips in the order in which they are used. */
 export class UpBlock extends Module<
-  [Tensor, readonly Tensor[], Surroundings, (readonly [number, number])?], Tensor
+  [Tensor, readonly Tensor[], Surroundings, (readonly [number, number])?],
+  Tensor
 > {
   private readonly layers: Step[][];
   private readonly upsample: Upsample2D | null;
@@ -128,9 +145,15 @@ export class UpBlock extends Module<
 
   /** @param size of the next skip, which an odd picture's doubled half would miss by one */
   forward(
-    x: Tensor, skips: readonly Tensor[], around: Surroundings, size?: readonly [number, number],
+    x: Tensor,
+    skips: readonly Tensor[],
+    around: Surroundings,
+    size?: readonly [number, number],
   ): Tensor {
-    const h = this.layers.reduce((h, steps, layer) => run(steps, cat([h, skips[layer]], 1), around), x);
+    const h = this.layers.reduce(
+      (h, steps, layer) => run(steps, cat([h, skips[layer]], 1), around),
+      x,
+    );
     return this.upsample ? this.upsample.call(h, size) : h;
   }
 }

@@ -2,7 +2,10 @@ import { kaimingUniform, type Init } from '../nn/init.ts';
 import { cat, zeros } from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
-/** The parts of the U-Net that the stages train or freeze, each as one (PAPER section 1, "What trains"). */
+/**
+ * The parts of the U-Net that the stages train or freeze, each as one (PAPER section 1, "What
+ * trains").
+ */
 export const parameterGroups = [
   'spatial-convolution',
   'spatial-self-attention',
@@ -21,15 +24,19 @@ const groupOfName: readonly (readonly [RegExp, ParameterGroup])[] = [
 ];
 
 /**
- * Which group a U-Net's parameter is in, by its key. The text group has the output projection and the norm that
- * both branches of the cross-attention share; the self-attention group has the rest of its transformer,
- * feed-forward included; the convolution group has what is outside the transformers, time embedding included.
+ * Which group a U-Net's parameter is in, by its key. The text group has the output projection and
+ * the norm that both branches of the cross-attention share; the self-attention group has the rest
+ * of its transformer, feed-forward included; the convolution group has what is outside the
+ * transformers, time embedding included.
  */
 export function parameterGroup(key: string): ParameterGroup {
   return groupOfName.find(([name]) => name.test(key))?.[1] ?? 'spatial-convolution';
 }
 
-/** conv_in's first weights: torch's default for z_t's channels, zero for those of the local features. */
+/**
+ * conv_in's first weights: torch's default for z_t's channels, zero for those of the local
+ * features.
+ */
 export function blindTo(own: number, added: number): Init {
   const usual = kaimingUniform(own * 9);
   return (birth) => {
@@ -40,8 +47,8 @@ export function blindTo(own: number, added: number): Init {
 }
 
 /**
- * Gives conv_in's weight, such as Stable Diffusion's for 4 channels, more input channels that start at zero:
- * (out, c, kh, kw) -> (out, channels, kh, kw).
+ * Gives conv_in's weight, such as Stable Diffusion's for 4 channels, more input channels that
+ * start at zero: (out, c, kh, kw) -> (out, channels, kh, kw).
  */
 export function widenConvIn(weight: Tensor, channels: number): Tensor {
   const [out, own, ...kernel] = weight.shape;
@@ -49,6 +56,9 @@ export function widenConvIn(weight: Tensor, channels: number): Tensor {
     throw new Error(`conv_in: expected a weight of at most ${channels} input channels, got ${own}`);
   }
   if (own === channels) return weight;
-  const blind = zeros([out, channels - own, ...kernel], { dtype: weight.dtype, device: weight.device });
+  const blind = zeros([out, channels - own, ...kernel], {
+    dtype: weight.dtype,
+    device: weight.device,
+  });
   return cat([weight, blind], 1);
 }

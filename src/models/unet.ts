@@ -14,7 +14,10 @@ import { blindTo } from './unet-weights.ts';
 
 const count = z.int().positive();
 
-/** Names in snake_case are diffusers' UNet2DConditionModel's, with its meaning and Stable Diffusion 1.5's values. */
+/**
+ * Names in snake_case are diffusers' UNet2DConditionModel's, with its meaning and Stable Diffusion
+ * 1.5's values.
+ */
 export const UNetConfig = z.strictObject({
   /** Side of the latents it is trained for; the network itself takes any. */
   sample_size: count.default(64),
@@ -30,8 +33,9 @@ export const UNetConfig = z.strictObject({
     .array(z.enum(['CrossAttnUpBlock2D', 'UpBlock2D']))
     .default(['UpBlock2D', ...Array(3).fill('CrossAttnUpBlock2D')]),
   /**
-   * The NUMBER of heads, of all blocks or one a down block, in spite of its name: diffusers keeps the misnomer for
-   * the sake of the published SD 1 and 2 configurations. A head is channels / heads wide.
+   * The NUMBER of heads, of all blocks or one a down block, in spite of its name: diffusers keeps
+   * the misnomer for the sake of the published SD 1 and 2 configurations. A head is channels /
+   * heads wide.
    */
   attention_head_dim: z.union([count, z.array(count)]).default(8),
   cross_attention_dim: count.default(768),
@@ -39,24 +43,32 @@ export const UNetConfig = z.strictObject({
   norm_eps: z.number().positive().default(1e-5),
   use_linear_projection: z.boolean().default(false),
   downsample_padding: z.int().min(0).default(1),
-  /** Channels of the local conditions' summed features, concatenated with z_t before conv_in; 0 for none. */
+  /**
+   * Channels of the local conditions' summed features, concatenated with z_t before conv_in; 0 for
+   * none.
+   */
   localChannels: z.int().min(0).default(8),
   /** Query of the cross-attention's image branch. */
   imageQuery: z.enum(['own', 'shared', 'none']).default('own'),
-  /** Whether the frames of a clip meet in temporal attention (stage 2), or are images apart (stage 1). */
+  /**
+   * Whether the frames of a clip meet in temporal attention (stage 2), or are images apart (stage
+   * 1).
+   */
   temporal: z.boolean().default(false),
 });
 /** What a caller writes: everything has a default. */
 export type UNetConfig = z.input<typeof UNetConfig>;
 
 /**
- * The denoiser. Frames are folded into the batch: z_t is (b * frames, c, h, w), the frames of a clip side by side,
- * because all layers but the temporal ones work on pictures and 2-D convolution is the fast one; how many frames a
- * clip has follows from the number of rows of t. Inside it computes in the channels-last memory format, in which
- * the tokens of the attentions are views of the picture.
+ * The denoiser. Frames are folded into the batch: z_t is (b * frames, c, h, w), the frames of a
+ * clip side by side, because all layers but the temporal ones work on pictures and 2-D convolution
+ * is the fast one; how many frames a clip has follows from the number of rows of t. Inside it
+ * computes in the channels-last memory format, in which the tokens of the attentions are views of
+ * the picture.
  *
- * Keys are diffusers', with `attn2.to_{q,k,v}_image` and `temporal_attentions.<layer>` added. A network with
- * temporal layers starts out as the network without them, and loads its weights with `strict: false`.
+ * Keys are diffusers', with `attn2.to_{q,k,v}_image` and `temporal_attentions.<layer>` added. A
+ * network with temporal layers starts out as the network without them, and loads its weights with
+ * `strict: false`.
  */
 export class UNet extends Module<[Tensor, Tensor, Context, (Tensor | null)?], Tensor> {
   readonly config: z.output<typeof UNetConfig>;
@@ -77,9 +89,10 @@ export class UNet extends Module<[Tensor, Tensor, Context, (Tensor | null)?], Te
     for (const name of ['down_block_types', 'up_block_types'] as const) {
       expectOneEach(name, c[name].length, levels);
     }
-    const heads = typeof c.attention_head_dim === 'number'
-      ? Array<number>(levels).fill(c.attention_head_dim)
-      : c.attention_head_dim;
+    const heads =
+      typeof c.attention_head_dim === 'number'
+        ? Array<number>(levels).fill(c.attention_head_dim)
+        : c.attention_head_dim;
     expectOneEach('attention_head_dim', heads.length, levels);
     const timeChannels = widths[0] * 4;
     const resnet = { groups: c.norm_num_groups, eps: c.norm_eps, timeChannels };
@@ -108,20 +121,43 @@ export class UNet extends Module<[Tensor, Tensor, Context, (Tensor | null)?], Te
       const attends = c.down_block_types[level] === 'CrossAttnDownBlock2D';
       const padding = level < levels - 1 ? c.downsample_padding : null;
       const at = path.sub('down_blocks').sub(level);
-      return new DownBlock(at, widths[level - 1] ?? widths[0], width, block(level, attends), padding);
+      return new DownBlock(
+        at,
+        widths[level - 1] ?? widths[0],
+        width,
+        block(level, attends),
+        padding,
+      );
     });
-    this.middle = new MiddleBlock(path.sub('mid_block'), widths[levels - 1], block(levels - 1, true));
-    const skipChannels = [widths[0], ...widths.flatMap((width, level) =>
-      Array<number>(c.layers_per_block + (level < levels - 1 ? 1 : 0)).fill(width),
-    )];
+    this.middle = new MiddleBlock(
+      path.sub('mid_block'),
+      widths[levels - 1],
+      block(levels - 1, true),
+    );
+    const skipChannels = [
+      widths[0],
+      ...widths.flatMap((width, level) =>
+        Array<number>(c.layers_per_block + (level < levels - 1 ? 1 : 0)).fill(width),
+      ),
+    ];
     this.up = widths.map((_, index) => {
       const level = levels - 1 - index;
       const attends = c.up_block_types[index] === 'CrossAttnUpBlock2D';
       const skips = Array.from({ length: c.layers_per_block + 1 }, () => skipChannels.pop()!);
       const channels = { below: widths[level + 1] ?? widths[level], out: widths[level], skips };
-      return new UpBlock(path.sub('up_blocks').sub(index), channels, block(level, attends), level > 0);
+      return new UpBlock(
+        path.sub('up_blocks').sub(index),
+        channels,
+        block(level, attends),
+        level > 0,
+      );
     });
-    this.normOut = new GroupNorm(path.sub('conv_norm_out'), c.norm_num_groups, widths[0], c.norm_eps);
+    this.normOut = new GroupNorm(
+      path.sub('conv_norm_out'),
+      c.norm_num_groups,
+      widths[0],
+      c.norm_eps,
+    );
     this.convOut = new Conv2d(path.sub('conv_out'), widths[0], c.out_channels, 3, { padding: 1 });
   }
 
@@ -129,7 +165,8 @@ export class UNet extends Module<[Tensor, Tensor, Context, (Tensor | null)?], Te
    * @param z z_t, (b * frames, in_channels, h, w); its dtype is the one computed in
    * @param t step of each clip, (b)
    * @param context tokens of each clip
-   * @param local summed features of the local conditions, (b * frames, localChannels, h, w); null for none
+   * @param local summed features of the local conditions, (b * frames, localChannels, h, w); null
+   *   for none
    * @returns the prediction, (b * frames, out_channels, h, w)
    */
   forward(z: Tensor, t: Tensor, context: Context, local: Tensor | null = null): Tensor {
@@ -186,5 +223,7 @@ export class UNet extends Module<[Tensor, Tensor, Context, (Tensor | null)?], Te
 
 function expectOneEach(name: string, got: number, levels: number): void {
   if (got === levels) return;
-  throw new Error(`unet: expected ${levels} ${name}, one for each of block_out_channels, got ${got}`);
+  throw new Error(
+    `unet: expected ${levels} ${name}, one for each of block_out_channels, got ${got}`,
+  );
 }

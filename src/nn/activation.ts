@@ -15,7 +15,10 @@ export function quickGelu(x: Tensor): Tensor {
   return x.mul(x.mul(1.702).sigmoid());
 }
 
-/** GEGLU (Shazeer 2020): the last axis is (values, gates); values times gelu(gates). (..., 2c) -> (..., c) */
+/**
+ * GEGLU (Shazeer 2020): the last axis is (values, gates); values times gelu(gates). (..., 2c) ->
+ * (..., c)
+ */
 export function geglu(x: Tensor): Tensor {
   const [values, gates] = x.chunk(2, x.shape.length - 1);
   return values.mul(gates.gelu());

@@ -1,7 +1,14 @@
 import { keep, noGrad, scope } from '../tensor/memory.ts';
 import {
-  foreachAdd_, foreachAddcdiv_, foreachAddcmul_, foreachAddScalar_, foreachMul_, foreachNorm,
-  foreachSqrt, stack, zerosLike,
+  foreachAdd_,
+  foreachAddcdiv_,
+  foreachAddcmul_,
+  foreachAddScalar_,
+  foreachMul_,
+  foreachNorm,
+  foreachSqrt,
+  stack,
+  zerosLike,
 } from '../tensor/ops.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 import { copyAll } from './transfer.ts';
@@ -21,8 +28,9 @@ interface Moments {
 }
 
 /**
- * Adam (Kingma and Ba 2015), and AdamW with `decoupled`. The learning rate comes with each step, so that the
- * schedule stays outside. A parameter without a gradient is left as it is, its moments too.
+ * Adam (Kingma and Ba 2015), and AdamW with `decoupled`. The learning rate comes with each step,
+ * so that the schedule stays outside. A parameter without a gradient is left as it is, its moments
+ * too.
  */
 export class Adam {
   private readonly moments = new Map<string, Moments>();
@@ -42,12 +50,19 @@ export class Adam {
   /** One update with learning rate `lr` from the gradients that `backward()` left. */
   step(lr: number): void {
     this.steps += 1;
-    const { betas: [beta1, beta2], eps, weightDecay, decoupled } = this.options;
+    const {
+      betas: [beta1, beta2],
+      eps,
+      weightDecay,
+      decoupled,
+    } = this.options;
     const correction1 = 1 - beta1 ** this.steps;
     const correction2 = 1 - beta2 ** this.steps;
     scope(() =>
       noGrad(() => {
-        const active = [...this.moments.values()].filter(({ parameter }) => parameter.grad !== null);
+        const active = [...this.moments.values()].filter(
+          ({ parameter }) => parameter.grad !== null,
+        );
         if (active.length === 0) return;
         const parameters = active.map(({ parameter }) => parameter);
         const gradients = parameters.map(({ grad }) => grad!);
@@ -72,7 +87,10 @@ export class Adam {
     for (const { parameter } of this.moments.values()) parameter.grad = null;
   }
 
-  /** For a checkpoint: `<key>.exp_avg`, `<key>.exp_avg_sq` and `step`; the moments are the live ones. */
+  /**
+   * For a checkpoint: `<key>.exp_avg`, `<key>.exp_avg_sq` and `step`; the moments are the live
+   * ones.
+   */
   state(): Map<string, Tensor> {
     const step = tensor([this.steps], [1], { dtype: 'int64' });
     return new Map([['step', step], ...this.named()]);
@@ -85,7 +103,10 @@ export class Adam {
     ]);
   }
 
-  /** Continues from what `state()` gave for the same parameters; a key or shape that differs is an error. */
+  /**
+   * Continues from what `state()` gave for the same parameters; a key or shape that differs is an
+   * error.
+   */
   load(state: ReadonlyMap<string, Tensor>): void {
     const moments = new Map(this.named());
     const extra = [...state.keys()].find((key) => key !== 'step' && !moments.has(key));

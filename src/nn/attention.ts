@@ -26,7 +26,11 @@ export function mergeHeads(x: Tensor): Tensor {
  * @returns (b, n, heads * d)
  */
 export function multiHeadAttention(
-  q: Tensor, k: Tensor, v: Tensor, heads: number, mask: Tensor | null = null,
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  heads: number,
+  mask: Tensor | null = null,
 ): Tensor {
   const [qh, kh, vh] = [q, k, v].map((x) => splitHeads(x, heads)); // b heads n d
   return mergeHeads(attention(qh, kh, vh, mask ?? undefined));

@@ -25,7 +25,10 @@ export class Conv2d extends Module<[Tensor], Tensor> {
   private readonly at: string;
 
   constructor(
-    path: Path, inChannels: number, outChannels: number, kernel: number | Pair,
+    path: Path,
+    inChannels: number,
+    outChannels: number,
+    kernel: number | Pair,
     options: ConvolutionOptions<Pair> = {},
   ) {
     super();
@@ -54,7 +57,10 @@ export class Conv3d extends Module<[Tensor], Tensor> {
   private readonly at: string;
 
   constructor(
-    path: Path, inChannels: number, outChannels: number, kernel: number | Triple,
+    path: Path,
+    inChannels: number,
+    outChannels: number,
+    kernel: number | Triple,
     options: ConvolutionOptions<Triple> = {},
   ) {
     super();

@@ -6,7 +6,9 @@ import { copyAll } from './transfer.ts';
 export interface EmaOptions {
   /** Of the shadow weights, once warm. */
   readonly decay?: number;
-  /** Begin with decay (1 + n) / (10 + n) at update n, so that the first weights are soon forgotten. */
+  /**
+   * Begin with decay (1 + n) / (10 + n) at update n, so that the first weights are soon forgotten.
+   */
   readonly warmUp?: boolean;
 }
 
@@ -31,7 +33,8 @@ export class Ema {
 
   /** shadow <- d shadow + (1 - d) parameter; called after each optimizer step. */
   update(): void {
-    if (this.swapped) throw new Error('ema: expected the trained weights in place, got the average');
+    if (this.swapped)
+      throw new Error('ema: expected the trained weights in place, got the average');
     const warm = (1 + this.updates) / (10 + this.updates);
     const d = this.warmUp ? Math.min(this.decay, warm) : this.decay;
     this.updates += 1;
@@ -71,7 +74,8 @@ export class Ema {
 
   /** For a checkpoint: the average by the parameters' keys. The tensors are the live ones. */
   state(): Map<string, Tensor> {
-    if (this.swapped) throw new Error('ema: expected the trained weights in place, got the average');
+    if (this.swapped)
+      throw new Error('ema: expected the trained weights in place, got the average');
     const count = tensor([this.updates], [1], { dtype: 'int64' });
     return new Map([...this.shadow, ['updates', count]]);
   }

@@ -4,7 +4,9 @@ import { normal } from './init.ts';
 import { Module } from './module.ts';
 import type { Path } from './path.ts';
 
-/** A table of learnt vectors: int64 (...) -> (..., dim), in the dtype of the table. Key `weight`. */
+/**
+ * A table of learnt vectors: int64 (...) -> (..., dim), in the dtype of the table. Key `weight`.
+ */
 export class Embedding extends Module<[Tensor], Tensor> {
   readonly weight: Tensor;
 
@@ -19,8 +21,8 @@ export class Embedding extends Module<[Tensor], Tensor> {
 }
 
 /**
- * Sinusoids of the noise level's step, as DDPM and Stable Diffusion have them: cosines first (diffusers'
- * `flip_sin_to_cos`), frequencies 10000^(-i / (dim/2)) (`downscale_freq_shift` 0).
+ * Sinusoids of the noise level's step, as DDPM and Stable Diffusion have them: cosines first
+ * (diffusers' `flip_sin_to_cos`), frequencies 10000^(-i / (dim/2)) (`downscale_freq_shift` 0).
  *
  * @param t steps of any dtype, (n)
  * @returns float32 (n, dim)
@@ -35,7 +37,8 @@ export function timestepEmbedding(t: Tensor, dim: number): Tensor {
 }
 
 /**
- * Sinusoidal positions of "Attention is all you need": channel 2i is sin(p 10000^(-2i/dim)), 2i+1 its cosine.
+ * Sinusoidal positions of "Attention is all you need": channel 2i is sin(p 10000^(-2i/dim)), 2i+1
+ * its cosine.
  *
  * @returns float32 (count, dim)
  */

@@ -11,7 +11,10 @@ export interface LinearOptions {
   readonly init?: Init;
 }
 
-/** y = x W^T + b over the last axis: (..., inFeatures) -> (..., outFeatures). Keys `weight`, `bias`. */
+/**
+ * y = x W^T + b over the last axis: (..., inFeatures) -> (..., outFeatures). Keys `weight`,
+ * `bias`.
+ */
 export class Linear extends Module<[Tensor], Tensor> {
   readonly weight: Tensor;
   readonly bias: Tensor | null;

@@ -5,7 +5,9 @@ import { ones, zeros } from './init.ts';
 import { Module } from './module.ts';
 import type { Path } from './path.ts';
 
-/** Over the channels of each group and all positions: (n, c, ...) -> same. Keys `weight`, `bias`. */
+/**
+ * Over the channels of each group and all positions: (n, c, ...) -> same. Keys `weight`, `bias`.
+ */
 export class GroupNorm extends Module<[Tensor], Tensor> {
   readonly weight: Tensor;
   readonly bias: Tensor;
@@ -30,20 +32,30 @@ export class GroupNorm extends Module<[Tensor], Tensor> {
     if (x.device !== 'cpu') {
       return groupNorm(x, this.groups, castLike(this.weight, x), castLike(this.bias, x), this.eps);
     }
-    // libtorch's kernel takes ten times as long on channels-last pictures, and lacks a fast bfloat16 one.
+    // libtorch's kernel takes ten times as long on channels-last pictures, and lacks a fast
+    // bfloat16 one.
     if (x.rank === 4 && x.strides[1] === 1) return this.channelsLast(x);
-    const y = groupNorm(toFloat(x), this.groups, toFloat(this.weight), toFloat(this.bias), this.eps);
+    const y = groupNorm(
+      toFloat(x),
+      this.groups,
+      toFloat(this.weight),
+      toFloat(this.bias),
+      this.eps,
+    );
     return castLike(y, x);
   }
 
-  /** In plain operators over (n, hw, c), which is how a channels-last picture lies in memory. */
+  /** In plain operators over `pixels` (n, hw, c), which is how a channels-last picture lies in memory. */
   private channelsLast(x: Tensor): Tensor {
     const [n, channels, height, width] = x.shape;
     const members = channels / this.groups;
-    const pixels = toFloat(x.permute([0, 2, 3, 1])).reshape([n, height * width, channels]); // n hw c
+    const pixels = toFloat(x.permute([0, 2, 3, 1])).reshape([n, height * width, channels]);
     const share = 1 / (height * width * members);
-    const overGroup = (sums: Tensor) => sums.reshape([n, this.groups, members]).sum(2, true).mul(share);
-    const mean = overGroup(pixels.sum(1)).expand([n, this.groups, members]).reshape([n, 1, channels]);
+    const overGroup = (sums: Tensor) =>
+      sums.reshape([n, this.groups, members]).sum(2, true).mul(share);
+    const mean = overGroup(pixels.sum(1))
+      .expand([n, this.groups, members])
+      .reshape([n, 1, channels]);
     const centred = pixels.sub(mean);
     const variance = overGroup(centred.square().sum(1)); // n groups 1
     const weight = toFloat(this.weight).reshape([1, this.groups, members]);
@@ -78,9 +90,10 @@ export class LayerNorm extends Module<[Tensor], Tensor> {
 }
 
 /**
- * Over the batch and all positions of each channel: (n, c, f, h, w) -> same. While training it uses the batch's
- * own statistics and moves the running ones towards them (momentum 0.1, as torch); otherwise it uses the running
- * ones. Keys `weight`, `bias`, buffers `running_mean`, `running_var`.
+ * Over the batch and all positions of each channel: (n, c, f, h, w) -> same. While training it
+ * uses the batch's own statistics and moves the running ones towards them (momentum 0.1, as
+ * torch); otherwise it uses the running ones. Keys `weight`, `bias`, buffers `running_mean`,
+ * `running_var`.
  */
 export class BatchNorm3d extends Module<[Tensor, boolean?], Tensor> {
   readonly weight: Tensor;
@@ -99,8 +112,14 @@ export class BatchNorm3d extends Module<[Tensor, boolean?], Tensor> {
   /** In float32 inside: statistics over a whole volume lose too much in 8 bits of mantissa. */
   forward(x: Tensor, training = false): Tensor {
     const y = batchNorm(
-      toFloat(x), toFloat(this.weight), toFloat(this.bias), this.runningMean, this.runningVariance,
-      training, 0.1, 1e-5,
+      toFloat(x),
+      toFloat(this.weight),
+      toFloat(this.bias),
+      this.runningMean,
+      this.runningVariance,
+      training,
+      0.1,
+      1e-5,
     );
     return castLike(y, x);
   }

@@ -29,9 +29,10 @@ interface Registry {
 }
 
 /**
- * A place in a network, and the registry of what lives below it. The path of a parameter is its checkpoint
- * key, and decides its first value and its device. `parameters`, `state`, `load`, `freeze` and their kin see
- * the part below this path and name it relative to this path; at the root that is the whole network.
+ * A place in a network, and the registry of what lives below it. The path of a parameter is its
+ * checkpoint key, and decides its first value and its device. `parameters`, `state`, `load`,
+ * `freeze` and their kin see the part below this path and name it relative to this path; at the
+ * root that is the whole network.
  */
 export class Path {
   readonly fullName: string;
@@ -65,7 +66,9 @@ export class Path {
     return value;
   }
 
-  /** A new tensor with this key that is saved and loaded but never trained, such as a running mean. */
+  /**
+   * A new tensor with this key that is saved and loaded but never trained, such as a running mean.
+   */
   buffer(name: string, shape: readonly number[], fill: number): Tensor {
     const key = this.claim(name);
     const value = this.born(shape, () => full(shape, fill));
@@ -101,8 +104,9 @@ export class Path {
   }
 
   /**
-   * Copies values in by key, converted to this path's dtype and device; nothing is copied when anything is
-   * wrong. A key of another shape is always an error; a missing or an extra one is when `strict`.
+   * Copies values in by key, converted to this path's dtype and device; nothing is copied when
+   * anything is wrong. A key of another shape is always an error; a missing or an extra one is
+   * when `strict`.
    */
   load(tensors: ReadonlyMap<string, Tensor>, { strict = true } = {}): LoadReport {
     const state = this.state();
@@ -111,7 +115,8 @@ export class Path {
       const source = tensors.get(key);
       if (source === undefined || sameShape(source, target)) continue;
       throw new Error(
-        `load${where}: ${key} expected shape ${shapeText(target.shape)}, got ${shapeText(source.shape)}`,
+        `load${where}: ${key} expected shape ${shapeText(target.shape)}, ` +
+          `got ${shapeText(source.shape)}`,
       );
     }
     const missing = [...state.keys()].filter((key) => !tensors.has(key));

@@ -7,14 +7,16 @@ export function sameShape(a: Tensor, b: Tensor): boolean {
 }
 
 /**
- * Copies `source` into the tensors of `target` by key, converted to their dtype and device; nothing is copied when
- * anything is wrong. Keys of `source` that `target` lacks are left aside.
+ * Copies `source` into the tensors of `target` by key, converted to their dtype and device;
+ * nothing is copied when anything is wrong. Keys of `source` that `target` lacks are left aside.
  *
  * @param name whose tensors they are, for the error
  * @throws when a key is missing or has another shape
  */
 export function copyAll(
-  name: string, target: ReadonlyMap<string, Tensor>, source: ReadonlyMap<string, Tensor>,
+  name: string,
+  target: ReadonlyMap<string, Tensor>,
+  source: ReadonlyMap<string, Tensor>,
 ): void {
   for (const [key, value] of target) {
     const given = source.get(key);

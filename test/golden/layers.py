@@ -32,7 +32,8 @@ def layer(name, module, x, loss_key):
 
 layer('linear', nn.Linear(6, 5), data('x', 3, 4, 6), 'loss')
 layer('linearWithoutBias', nn.Linear(6, 5, bias=False), data('x', 3, 4, 6), 'loss')
-layer('conv2d', nn.Conv2d(3, 4, (3, 2), stride=(2, 1), padding=(1, 0)), data('x', 2, 3, 7, 6), 'loss')
+conv = nn.Conv2d(3, 4, (3, 2), stride=(2, 1), padding=(1, 0))
+layer('conv2d', conv, data('x', 2, 3, 7, 6), 'loss')
 layer('conv3d', nn.Conv3d(3, 4, (1, 2, 2), stride=(1, 2, 2)), data('x', 2, 3, 3, 6, 4), 'loss')
 layer('groupNorm', nn.GroupNorm(3, 6, eps=1e-6), data('x', 2, 6, 5, 4), 'loss')
 layer('layerNorm', nn.LayerNorm(8), data('x', 2, 3, 8), 'loss')
@@ -80,13 +81,15 @@ variants = {
     'adamW': lambda p: torch.optim.AdamW(p, lr=1, weight_decay=0.1),
 }
 for name, make in variants.items():
-    a, b = (nn.Parameter(parameter(key, shape)) for key, shape in (('a.weight', (3, 4)), ('b.bias', (5,))))
+    a = nn.Parameter(parameter('a.weight', (3, 4)))
+    b = nn.Parameter(parameter('b.bias', (5,)))
     optimizer = make([a, b])
     norms = []
     for step in range(4):
         optimizer.param_groups[0]['lr'] = 0.1 / (1 + step)
         optimizer.zero_grad()
-        ((a * data(f'a{step}', 3, 4)).sin().sum() + (b * data(f'b{step}', 5)).square().sum()).backward()
+        first = (a * data(f'a{step}', 3, 4)).sin().sum()
+        (first + (b * data(f'b{step}', 5)).square().sum()).backward()
         norms.append(nn.utils.clip_grad_norm_([a, b], 2.0).item())
         optimizer.step()
     out[name] = {'a': summary(a), 'b': summary(b), 'norms': norms}

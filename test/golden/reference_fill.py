@@ -1,4 +1,4 @@
-"""Numbers that a Python program and a TypeScript test make alike, so that a golden file need not hold weights.
+"""Numbers that a Python program and a test make alike, so that goldens need not hold weights.
 
 The i-th number of key k is a hash of (k, i), uniform in [-1, 1), exact in both languages.
 The other side is test/support/reference-fill.ts.

@@ -1,7 +1,7 @@
-"""Golden numbers of the U-Net: diffusers' UNet2DConditionModel, and the same with HeartBeat's additions.
+"""Golden numbers of the U-Net: diffusers' UNet2DConditionModel, plain and with our additions.
 
-The additions are written here in plain torch (PAPER section 1): an image branch with a query of its own (or the
-text's) in every cross-attention, and temporal self-attention after every spatial transformer.
+The additions are written here in plain torch (PAPER section 1): an image branch with a query of its
+own (or the text's) in every cross-attention, and temporal attention after every transformer.
 Run: python unet.py (torch 2 and diffusers); writes unet.json.
 """
 import math
@@ -39,7 +39,7 @@ WATCHED = [
 
 
 class TwoBranches:
-    """A diffusers attention processor: the context is the text's tokens and, after them, the image's."""
+    """A diffusers attention processor: the context is the text's tokens, then the image's."""
 
     def __init__(self, text_tokens):
         self.text_tokens = text_tokens
@@ -70,7 +70,8 @@ class Temporal(nn.Module):
 
     def forward(self, x, frames):
         n, c, h, w = x.shape
-        tokens = x.reshape(n // frames, frames, c, h, w).permute(0, 3, 4, 1, 2).reshape(-1, frames, c)
+        clips = x.reshape(n // frames, frames, c, h, w)
+        tokens = clips.permute(0, 3, 4, 1, 2).reshape(-1, frames, c)
         position = torch.arange(frames)[:, None]
         phase = position * torch.exp(torch.arange(0, c, 2) * (-math.log(10000) / c))
         t = self.norm(tokens) + torch.stack([phase.sin(), phase.cos()], -1).flatten(1)
@@ -80,7 +81,8 @@ class Temporal(nn.Module):
         )
         scores = (q @ k.transpose(-1, -2) / math.sqrt(c // self.heads)).softmax(-1)
         tokens = tokens + self.to_out[0]((scores @ v).transpose(1, 2).flatten(2))
-        return tokens.reshape(n // frames, h, w, frames, c).permute(0, 3, 4, 1, 2).reshape(n, c, h, w)
+        pixels = tokens.reshape(n // frames, h, w, frames, c)
+        return pixels.permute(0, 3, 4, 1, 2).reshape(n, c, h, w)
 
 
 def heartbeat(config, own_query, temporal, text_tokens, frames):
@@ -137,7 +139,8 @@ out['deep'] = {
 }
 
 image_keys = [
-    f'mid_block.attentions.0.transformer_blocks.0.attn2.to_{letter}_image.weight' for letter in 'qkv'
+    f'mid_block.attentions.0.transformer_blocks.0.attn2.to_{letter}_image.weight'
+    for letter in 'qkv'
 ]
 temporal_keys = [
     f'down_blocks.0.temporal_attentions.0.{name}'

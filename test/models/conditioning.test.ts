@@ -31,7 +31,9 @@ function compare(name: keyof typeof golden, build: (path: Path) => () => Tensor)
     assert.deepEqual(Object.fromEntries(shapes), keys);
     const y = run();
     expectClose(y, output, 1e-5, 'output');
-    y.mul(data('loss', ...y.shape)).sum().backward();
+    y.mul(data('loss', ...y.shape))
+      .sum()
+      .backward();
     for (const [key, summary] of Object.entries(gradients)) {
       expectClose(path.parameters().get(key)!.grad!, summary, 1e-4, `gradient of ${key}`);
     }
@@ -39,7 +41,10 @@ function compare(name: keyof typeof golden, build: (path: Path) => () => Tensor)
   path.dispose();
 }
 
-for (const [name, side] of [['localEncoder', 32], ['localEncoderOdd', 27]] as const) {
+for (const [name, side] of [
+  ['localEncoder', 32],
+  ['localEncoderOdd', 27],
+] as const) {
   test(`${name}: ${side} pixels a side to 4 latents`, () => {
     compare(name, (path) => {
       const encoder = new LocalEncoder(path, 3, 4);
@@ -48,10 +53,18 @@ for (const [name, side] of [['localEncoder', 32], ['localEncoderOdd', 27]] as co
   });
 }
 
-for (const [name, training] of [['adapter', false], ['adapterTraining', true]] as const) {
+for (const [name, training] of [
+  ['adapter', false],
+  ['adapterTraining', true],
+] as const) {
   test(`${name}: output and gradients as torch's`, () => {
     compare(name, (path) => {
-      const adapter = new GlobalAdapter(path, { channels: 5, grid: 8, tokenGrid: 4, contextWidth: 6 });
+      const adapter = new GlobalAdapter(path, {
+        channels: 5,
+        grid: 8,
+        tokenGrid: 4,
+        contextWidth: 6,
+      });
       return () => adapter.call(data('features', 3, 5, 8, 8), training);
     });
   });

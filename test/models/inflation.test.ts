@@ -46,7 +46,11 @@ function fillTemporal(path: Path): void {
 function clips(count: number) {
   return {
     z: data('z', count * FRAMES, 4, 8, 8),
-    t: tensor(Array.from({ length: count }, (_, i) => 100 + 300 * i), [count], { dtype: 'int64' }),
+    t: tensor(
+      Array.from({ length: count }, (_, i) => 100 + 300 * i),
+      [count],
+      { dtype: 'int64' },
+    ),
     local: data('local', count * FRAMES, 8, 8, 8),
     context: { text: data('text', count, 5, 6), image: data('image', count, 4, 6) },
   };
@@ -56,14 +60,17 @@ function difference(a: Tensor, b: Tensor): number {
   return a.sub(b).abs().amax().item();
 }
 
-test('inflation: a video network with image weights denoises each frame as the image network', () => {
+test('inflation: with image weights each frame is denoised as by the image network', () => {
   withUNet(IMAGE, (imageNet, imagePath) => {
     fill(imagePath.state());
     withUNet(VIDEO, (videoNet, videoPath) => {
       const report = videoPath.load(imagePath.state(), { strict: false });
       assert.deepEqual(report.unexpected, []);
       assert.ok(report.missing.length > 0, 'expected temporal keys to be missing');
-      assert.ok(report.missing.every((key) => parameterGroup(key) === 'temporal-attention'), `missing ${report.missing}`);
+      assert.ok(
+        report.missing.every((key) => parameterGroup(key) === 'temporal-attention'),
+        `missing ${report.missing}`,
+      );
 
       const { z, t, local, context } = clips(2);
       const video = videoNet.call(z, t, context, local);
@@ -79,7 +86,7 @@ test('inflation: a video network with image weights denoises each frame as the i
   });
 });
 
-test('one temporal attention a layer of every block with attention, last, and in the middle', () => {
+test('a temporal attention in each layer that has attention, and in the middle', () => {
   withUNet(VIDEO, (_, path) => {
     const places = [...path.parameters().keys()]
       .filter((key) => key.endsWith('.norm.weight') && key.includes('temporal_attentions'))
@@ -93,19 +100,25 @@ test('one temporal attention a layer of every block with attention, last, and in
   });
 });
 
-test('temporal attention joins the frames of a clip, and only those, once its output is not zero', () => {
+test('temporal attention joins the frames of a clip, only those, once it is not zero', () => {
   withUNet(VIDEO, (net, path) => {
     fillImage(path);
     const { z, t, local, context } = clips(2);
     const changed = cat([data('another frame', 1, 4, 8, 8), z.narrow(0, 1, 2 * FRAMES - 1)], 0);
     const effect = () => {
-      const [before, after] = [net.call(z, t, context, local), net.call(changed, t, context, local)];
+      const [before, after] = [
+        net.call(z, t, context, local),
+        net.call(changed, t, context, local),
+      ];
       const on = (start: number, length: number) =>
         difference(before.narrow(0, start, length), after.narrow(0, start, length));
       return { first: on(0, 1), siblings: on(1, FRAMES - 1), otherClip: on(FRAMES, FRAMES) };
     };
     const born = effect();
-    assert.ok(born.first > 1e-2 && born.siblings < 1e-6 && born.otherClip < 1e-6, JSON.stringify(born));
+    assert.ok(
+      born.first > 1e-2 && born.siblings < 1e-6 && born.otherClip < 1e-6,
+      JSON.stringify(born),
+    );
     fillTemporal(path);
     const grown = effect();
     assert.ok(grown.siblings > 1e-3 && grown.otherClip < 1e-6, JSON.stringify(grown));
@@ -116,7 +129,11 @@ test('frames have an order: turning a clip round changes more than the order of 
   withUNet(VIDEO, (net, path) => {
     fill(path.state());
     const { z, t, local, context } = clips(1);
-    const turn = (x: Tensor) => cat([2, 1, 0].map((row) => x.narrow(0, row, 1)), 0);
+    const turn = (x: Tensor) =>
+      cat(
+        [2, 1, 0].map((row) => x.narrow(0, row, 1)),
+        0,
+      );
     const forwards = net.call(z, t, context, local);
     const backwards = net.call(turn(z), t, context, turn(local));
     const apart = difference(turn(forwards), backwards);
@@ -130,7 +147,10 @@ test('permuting the clips of a batch permutes the outputs', () => {
     const { z, t, local, context } = clips(3);
     const order = [2, 0, 1];
     const permuted = (x: Tensor, rows: number) =>
-      cat(order.map((clip) => x.narrow(0, clip * rows, rows)), 0);
+      cat(
+        order.map((clip) => x.narrow(0, clip * rows, rows)),
+        0,
+      );
     const straight = net.call(z, t, context, local);
     const mixed = net.call(
       permuted(z, FRAMES),
@@ -166,7 +186,8 @@ test('the video network at birth has the image network’s own first weights', (
   withUNet(IMAGE, (_, imagePath) => {
     withUNet(VIDEO, (_, videoPath) => {
       const video = videoPath.parameters();
-      for (const [key, value] of imagePath.parameters()) assert.equal(difference(value, video.get(key)!), 0);
+      for (const [key, value] of imagePath.parameters())
+        assert.equal(difference(value, video.get(key)!), 0);
     });
   });
 });

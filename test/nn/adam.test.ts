@@ -16,8 +16,9 @@ interface AdamGolden {
   readonly norms: number[];
 }
 
-const golden = JSON.parse(readFileSync(new URL('../golden/layers.json', import.meta.url), 'utf8')) as
-  Record<'adam' | 'adamWithL2' | 'adamW', AdamGolden> & { ema: number[][] };
+const golden = JSON.parse(
+  readFileSync(new URL('../golden/layers.json', import.meta.url), 'utf8'),
+) as Record<'adam' | 'adamWithL2' | 'adamW', AdamGolden> & { ema: number[][] };
 
 expectNoLeaks();
 
@@ -33,8 +34,18 @@ function problem(): { root: Path; a: Tensor; b: Tensor } {
 function train(adam: Adam, a: Tensor, b: Tensor, step: number): number {
   return scope(() => {
     adam.zeroGrad();
-    const first = a.mul(data(`a${step}`, 3, 4)).sin().sum();
-    first.add(b.mul(data(`b${step}`, 5)).square().sum()).backward();
+    const first = a
+      .mul(data(`a${step}`, 3, 4))
+      .sin()
+      .sum();
+    first
+      .add(
+        b
+          .mul(data(`b${step}`, 5))
+          .square()
+          .sum(),
+      )
+      .backward();
     const norm = clipGradNorm([a, b], 2);
     adam.step(0.1 / (1 + step));
     return norm;
@@ -66,7 +77,9 @@ for (const [name, options] of variants) {
     const adam = new Adam(root.trainable(), options);
     for (let step = 0; step < 2; step++) train(adam, a, b, step);
     scope(() => {
-      const weights = new Map([...root.parameters()].map(([key, value]) => [key, value.detach().clone()]));
+      const weights = new Map(
+        [...root.parameters()].map(([key, value]) => [key, value.detach().clone()]),
+      );
       const state = new Map([...adam.state()].map(([key, value]) => [key, value.clone()]));
       const other = problem();
       other.root.load(weights);
@@ -79,7 +92,10 @@ for (const [name, options] of variants) {
       assert.deepEqual(other.a.detach().toFloat32(), a.detach().toFloat32());
       assert.deepEqual(other.b.detach().toFloat32(), b.detach().toFloat32());
       state.delete('a.weight.exp_avg');
-      assert.throws(() => resumed.load(state), /adam: expected a.weight.exp_avg of shape 3x4, got no such key/);
+      assert.throws(
+        () => resumed.load(state),
+        /adam: expected a.weight.exp_avg of shape 3x4, got no such key/,
+      );
       resumed.dispose();
       other.root.dispose();
     });
@@ -113,7 +129,9 @@ test('the moving average follows the parameters with a decay that warms up', () 
         w.add_(data(`w${n}`, 3));
         ema.update();
         const shadow = ema.state().get('w')!.toFloat32();
-        expected.forEach((value, i) => assert.ok(Math.abs(shadow[i] - value) < 1e-6, `update ${n}: ${shadow}`));
+        expected.forEach((value, i) =>
+          assert.ok(Math.abs(shadow[i] - value) < 1e-6, `update ${n}: ${shadow}`),
+        );
       });
       const [trained, average] = [w.toFloat32(), ema.state().get('w')!.toFloat32()];
       ema.withAverage(() => {

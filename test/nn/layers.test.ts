@@ -38,7 +38,11 @@ interface Case {
 
 const cases: readonly Case[] = [
   { name: 'linear', build: (path) => new Linear(path, 6, 5), shape: [3, 4, 6] },
-  { name: 'linearWithoutBias', build: (path) => new Linear(path, 6, 5, { bias: false }), shape: [3, 4, 6] },
+  {
+    name: 'linearWithoutBias',
+    build: (path) => new Linear(path, 6, 5, { bias: false }),
+    shape: [3, 4, 6],
+  },
   {
     name: 'conv2d',
     build: (path) => new Conv2d(path, 3, 4, [3, 2], { stride: [2, 1], padding: [1, 0] }),
@@ -68,11 +72,16 @@ for (const { name, build, shape } of cases) {
       const layer = build(path);
       fill(path.state());
       const { keys, output, gradients, inputGradient } = golden[name];
-      assert.deepEqual([...path.state().keys()], keys.filter((key) => key !== 'num_batches_tracked'));
+      assert.deepEqual(
+        [...path.state().keys()],
+        keys.filter((key) => key !== 'num_batches_tracked'),
+      );
       const x = data('x', ...shape).requiresGrad_(true);
       const y = typeof layer === 'function' ? layer(x) : layer.call(x);
       expectClose(y, output, 1e-5, 'output');
-      y.mul(data('loss', ...y.shape)).sum().backward();
+      y.mul(data('loss', ...y.shape))
+        .sum()
+        .backward();
       for (const [key, value] of path.parameters()) {
         expectClose(value.grad!, gradients[key], 1e-5, `gradient of ${key}`);
       }
@@ -81,16 +90,20 @@ for (const { name, build, shape } of cases) {
     path.dispose();
   });
 
-  test(`${name}: bfloat16 input gives bfloat16 output close to float32, and float32 gradients`, () => {
+  test(`${name}: bfloat16 in, bfloat16 out close to float32, float32 gradients`, () => {
     const path = rootPath();
     scope(() => {
       const layer = build(path);
       fill(path.state());
-      const x = data('x', ...shape).to('bfloat16').requiresGrad_(true);
+      const x = data('x', ...shape)
+        .to('bfloat16')
+        .requiresGrad_(true);
       const y = typeof layer === 'function' ? layer(x) : layer.call(x);
       assert.equal(y.dtype, 'bfloat16');
       expectClose(y, golden[name].output, 0.03, 'output');
-      y.mul(data('loss', ...y.shape).to('bfloat16')).sum().backward();
+      y.mul(data('loss', ...y.shape).to('bfloat16'))
+        .sum()
+        .backward();
       for (const [key, value] of path.parameters()) {
         assert.equal(value.grad!.dtype, 'float32');
         expectClose(value.grad!, golden[name].gradients[key], 0.06, `gradient of ${key}`);
@@ -124,7 +137,9 @@ test('embedding looks its rows up, and only those get a gradient', () => {
     fill(path.state());
     const y = embedding.call(tensor([0, 3, 6, 3], [2, 2], { dtype: 'int64' }));
     expectClose(y, golden.embedding.output, 1e-6, 'output');
-    y.mul(data('loss', ...y.shape)).sum().backward();
+    y.mul(data('loss', ...y.shape))
+      .sum()
+      .backward();
     expectClose(embedding.weight.grad!, golden.embedding.gradients.weight, 1e-6, 'gradient');
   });
   path.dispose();
@@ -159,7 +174,10 @@ test('multi-head attention, plain and masked', () => {
     const mask = Array.from({ length: 35 }, (_, i) => (i % 7 > Math.floor(i / 7) ? -Infinity : 0));
     const masked = multiHeadAttention(q, k, v, 3, tensor(mask, [5, 7]));
     expectClose(masked, golden.maskedAttention as Summary, 1e-5, 'masked');
-    assert.throws(() => multiHeadAttention(q, k, v, 5), /expected channels divisible by 5 heads, got 12/);
+    assert.throws(
+      () => multiHeadAttention(q, k, v, 5),
+      /expected channels divisible by 5 heads, got 12/,
+    );
   });
 });
 
@@ -174,7 +192,10 @@ test('a layer names itself when its input has the wrong number of channels', () 
       /conv2d: expected 4 input channels, got 3 \(input 1x3x5x5, weight 8x4x3x3\) at unet.conv_in/,
     );
     assert.throws(() => linear.call(x), /linear: expected 4 input features, got 5 .* at text.fc1/);
-    assert.throws(() => new GroupNorm(path.sub('norm'), 3, 8), /divisible by 3 groups, got 8 at norm/);
+    assert.throws(
+      () => new GroupNorm(path.sub('norm'), 3, 8),
+      /divisible by 3 groups, got 8 at norm/,
+    );
   });
   path.dispose();
 });

@@ -31,7 +31,11 @@ test('keys are the path; a key twice is an error', () => {
     assert.equal(block.fullName, 'down_blocks.0');
     assert.deepEqual(
       [...root.state().keys()],
-      ['down_blocks.0.to_out.0.weight', 'down_blocks.0.to_out.0.bias', 'down_blocks.0.running_mean'],
+      [
+        'down_blocks.0.to_out.0.weight',
+        'down_blocks.0.to_out.0.bias',
+        'down_blocks.0.running_mean',
+      ],
     );
     assert.deepEqual([...root.buffers().keys()], ['down_blocks.0.running_mean']);
     assert.deepEqual([...block.parameters().keys()], ['to_out.0.weight', 'to_out.0.bias']);
@@ -97,14 +101,21 @@ test('load copies by key; what does not fit is an error with the key and the sha
     assert.deepEqual(values(weight), [1, 2, 3, 4]);
     assert.equal(weight.requiresGrad, true);
 
-    const misshapen = new Map([...good, ['fc.mean', tensor([1, 2, 3], [3])], ['fc.weight', tensor([9, 9, 9, 9], [2, 2])]]);
+    const misshapen = new Map([
+      ...good,
+      ['fc.mean', tensor([1, 2, 3], [3])],
+      ['fc.weight', tensor([9, 9, 9, 9], [2, 2])],
+    ]);
     assert.throws(() => root.load(misshapen), /fc.mean expected shape 2, got 3/);
     assert.throws(() => root.load(misshapen, { strict: false }), /fc.mean expected shape 2, got 3/);
     assert.deepEqual(values(weight), [1, 2, 3, 4], 'nothing is copied when anything is wrong');
 
     const partial = new Map([['fc.weight', tensor([0, 0, 0, 1], [2, 2])]]);
     assert.throws(() => root.load(partial), /expected fc.mean of shape 2, got no such key/);
-    assert.deepEqual(root.load(partial, { strict: false }), { missing: ['fc.mean'], unexpected: [] });
+    assert.deepEqual(root.load(partial, { strict: false }), {
+      missing: ['fc.mean'],
+      unexpected: [],
+    });
     assert.deepEqual(values(weight), [0, 0, 0, 1]);
 
     const extra = new Map([...good, ['fc.more', tensor([1], [1])]]);

@@ -3,8 +3,9 @@ import { noGrad, scope } from '../../src/tensor/memory.ts';
 import { tensor, type Tensor } from '../../src/tensor/tensor.ts';
 
 /**
- * Numbers that a Python program and a test make alike, so that a golden file need not hold weights; the other side
- * is test/golden/reference_fill.py. The i-th number of a key is a hash of (key, i), uniform in [-1, 1).
+ * Numbers that a Python program and a test make alike, so that a golden file need not hold
+ * weights; the other side is test/golden/reference_fill.py. The i-th number of a key is a hash of
+ * (key, i), uniform in [-1, 1).
  */
 function uniform(key: string, shape: readonly number[]): Float64Array {
   let h = 2166136261;
@@ -35,8 +36,16 @@ export function parameter(key: string, shape: readonly number[]): Tensor {
   return isScale ? scaled(values, shape, 1, 0.25) : scaled(values, shape, 0, 0.125);
 }
 
-function scaled(values: Float64Array, shape: readonly number[], offset: number, by: number): Tensor {
-  return tensor(Float32Array.from(values, (value) => offset + value * by), [...shape]);
+function scaled(
+  values: Float64Array,
+  shape: readonly number[],
+  offset: number,
+  by: number,
+): Tensor {
+  return tensor(
+    Float32Array.from(values, (value) => offset + value * by),
+    [...shape],
+  );
 }
 
 /** Puts the reference numbers into every tensor of a network's state, by key. */
@@ -58,13 +67,18 @@ export interface Summary {
 }
 
 /**
- * The largest deviation of a tensor from its golden summary, relative to the largest sampled magnitude, and of its
- * sums relative to the sum of magnitudes; infinite for another shape or a value that is not finite.
+ * The largest deviation of a tensor from its golden summary, relative to the largest sampled
+ * magnitude, and of its sums relative to the sum of magnitudes; infinite for another shape or a
+ * value that is not finite.
  */
 export function deviation(actual: Tensor, golden: Summary): number {
   if (actual.shape.join() !== golden.shape.join()) return Infinity;
   const numbers = actual.toFloat32();
-  const largest = Math.max(...golden.values.map(Math.abs), golden.magnitude / numbers.length, 1e-12);
+  const largest = Math.max(
+    ...golden.values.map(Math.abs),
+    golden.magnitude / numbers.length,
+    1e-12,
+  );
   const worst = Math.max(
     ...golden.at.map((index, i) => Math.abs(numbers[index] - golden.values[i]) / largest),
   );
@@ -77,7 +91,12 @@ export function deviation(actual: Tensor, golden: Summary): number {
 }
 
 /** Asserts a deviation below `tolerance`. */
-export function expectClose(actual: Tensor, golden: Summary, tolerance: number, what: string): void {
+export function expectClose(
+  actual: Tensor,
+  golden: Summary,
+  tolerance: number,
+  what: string,
+): void {
   const off = deviation(actual, golden);
   assert.ok(off < tolerance, `${what} is off by ${off}, expected less than ${tolerance}`);
 }

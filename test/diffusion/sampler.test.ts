@@ -7,9 +7,9 @@ import { createSampler, samplerNames, walk } from '../../src/diffusion/sampler.t
 import { NoiseSchedule, type SchedulerConfig } from '../../src/diffusion/schedule.ts';
 import { scope } from '../../src/tensor/memory.ts';
 import { tensor, type Tensor } from '../../src/tensor/tensor.ts';
-import { endsWithoutLeaks } from '../support/leaks.ts';
+import { expectNoLeaks } from '../support/leaks.ts';
 
-endsWithoutLeaks();
+expectNoLeaks();
 
 interface Walk { timesteps: number[]; first: number[]; middle: number[]; last: number[] }
 interface Golden {

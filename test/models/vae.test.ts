@@ -4,6 +4,8 @@ import { test } from 'node:test';
 import { rootPath } from '../../src/nn/path.ts';
 import { posterior, Vae, vaeConfig, vaeReduction } from '../../src/models/vae.ts';
 import { noGrad, scope } from '../../src/tensor/memory.ts';
+import { cat } from '../../src/tensor/ops.ts';
+import type { DType } from '../../src/tensor/tensor.ts';
 import { expectNoLeaks } from '../support/leaks.ts';
 import { data, deviation, fill, type Summary } from '../support/reference-fill.ts';
 
@@ -66,6 +68,30 @@ test('the autoencoder computes in bfloat16 when its input is', () => {
     const error = y.to('float32').sub(exact).norm().item() / exact.norm().item();
     assert.ok(error > 0 && error < 0.05, `relative error ${error}`);
   }));
+  path.dispose();
+});
+
+test('bfloat16 gradients point where the float32 ones do', () => {
+  const path = rootPath({ seed: 1 });
+  const vae = new Vae(path, vaeConfig.parse({
+    in_channels: 1, out_channels: 1, block_out_channels: [16, 32, 64], layers_per_block: 1,
+    norm_num_groups: 8,
+  }));
+  const gradient = (dtype: DType): Float32Array => scope(() => {
+    const x = data('x', 2, 1, 32, 32);
+    const found = vae.encode(x.to(dtype));
+    const y = vae.decode(found.sample(data('noise', ...found.mean.shape)));
+    y.to('float32').sub(x).abs().mean().backward();
+    const parameters = [...path.parameters().values()];
+    const all = cat(parameters.map(({ grad }) => grad!.flatten()), 0).toFloat32();
+    for (const parameter of parameters) parameter.grad = null;
+    return all;
+  });
+  const [exact, rough] = [gradient('float32'), gradient('bfloat16')];
+  const product = (a: Float32Array, b: Float32Array): number =>
+    a.reduce((sum, value, index) => sum + value * b[index], 0);
+  const cosine = product(exact, rough) / Math.sqrt(product(exact, exact) * product(rough, rough));
+  assert.ok(cosine > 0.98 && cosine < 1, `cosine ${cosine}`);
   path.dispose();
 });
 

@@ -1,5 +1,6 @@
 import { cat as joined } from './aten.ts';
 import { enableGrad, scope } from './memory.ts';
+import { libtorch } from './native.ts';
 import { operator } from './operator.ts';
 import type { Tensor } from './tensor-class.ts';
 
@@ -92,10 +93,20 @@ export const conv2d = operator<Convolution>(
 export const conv3d = operator<Convolution>(
   'conv3d(input, weight, bias, stride, padding, dilation, groups)',
 );
-/** weight (c, o / groups, kh, kw). */
-export const convTranspose2d = operator<ConvolutionTransposed>(
+const transposed = operator<ConvolutionTransposed>(
   'conv_transpose2d.input(input, weight, bias, stride, padding, output_padding, groups, dilation)',
 );
+/**
+ * x (n, c, h, w), weight (c, o / groups, kh, kw).
+ * 1.13 takes a bfloat16 one on the CPU for an ordinary convolution: there it runs in float32.
+ */
+export const convTranspose2d: ConvolutionTransposed = (x, weight, bias, ...rest) => {
+  const old = libtorch().version.startsWith('1.');
+  const broken = old && x.dtype === 'bfloat16' && x.device === 'cpu';
+  if (!broken) return transposed(x, weight, bias, ...rest);
+  const wide = bias && bias.to('float32');
+  return transposed(x.to('float32'), weight.to('float32'), wide, ...rest).to('bfloat16');
+};
 /** x W^T + b: x (..., i), weight (o, i). */
 export const linear = operator<(x: Tensor, weight: Tensor, bias?: Maybe) => Tensor>(
   'linear(input, weight, bias)',

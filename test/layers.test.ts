@@ -20,7 +20,8 @@ const mayImport: Record<string, readonly string[]> = {
   diffusion: ['tensor'],
   conditions: ['frames'],
   data: ['frames'],
-  metrics: ['frames', 'tensor', 'nn', 'models'],
+  inputs: ['conditions', 'data', 'frames'],
+  metrics: ['conditions', 'frames', 'tensor', 'nn', 'models'],
   heartbeat: ['models', 'conditions', 'diffusion', 'frames', 'tensor', 'nn'],
   training: [
     'heartbeat',
@@ -33,8 +34,22 @@ const mayImport: Record<string, readonly string[]> = {
     'tensor',
     'nn',
   ],
-  cli: [
+  evaluation: [
     'training',
+    'heartbeat',
+    'data',
+    'metrics',
+    'models',
+    'conditions',
+    'diffusion',
+    'frames',
+    'tensor',
+    'nn',
+  ],
+  cli: [
+    'evaluation',
+    'training',
+    'inputs',
     'heartbeat',
     'data',
     'metrics',

@@ -93,10 +93,16 @@ export const conditions: readonly Condition[] = [
     stages: ['image', 'video'],
     single: true,
     channels: () => 1,
-    flags: [{
-      flag: '--sketch <path>',
-      help: 'a sketch (PNG, black on white or white on black), or a NIfTI frame to extract it from',
-    }],
+    flags: [
+      {
+        flag: '--sketch <path>',
+        help: 'a drawing (PNG, black on white or white on black)',
+      },
+      {
+        flag: '--sketch-from <path>',
+        help: 'the sketch of this frame (PNG or NIfTI)',
+      },
+    ],
     label: 'sketch',
     paint: paintInk,
   },
@@ -123,7 +129,7 @@ export const conditions: readonly Condition[] = [
     flags: [
       {
         flag: '--skeleton <path>',
-        help: 'mitral valve: strokes in JSON, or masks (NIfTI) to find it in',
+        help: 'mitral valve: strokes in JSON, masks to find it in, or the word mask (those of --mask)',
       },
       {
         flag: '--arrow <path>',
@@ -142,7 +148,9 @@ export const conditions: readonly Condition[] = [
     range: [-1, 1],
     flags: [{
       flag: '--flow <path>',
-      help: 'motion: a flow NIfTI, a video to follow, or masks (NIfTI) to move with',
+      help:
+        'motion: a flow NIfTI, a video to follow (NIfTI, PNG), masks to move with (NIfTI), ' +
+        'or the word mask (those of --mask)',
     }],
     label: 'optical flow',
     paint: paintFlow,

@@ -41,9 +41,9 @@ describe('the table', () => {
       return condition.flags.map(({ flag }) => flag.split(' ')[0]);
     });
     assert.deepEqual([...new Set(flags)].sort(), [
-      '--arrow', '--flow', '--image', '--mask', '--skeleton', '--sketch', '--text',
+      '--arrow', '--flow', '--image', '--mask', '--skeleton', '--sketch', '--sketch-from', '--text',
     ]);
-    assert.equal(flags.length, 7);
+    assert.equal(flags.length, 8);
     assert.deepEqual(conditions.map(({ channels }) => channels(4)), [0, 1, 1, 4, 1, 2]);
   });
 });

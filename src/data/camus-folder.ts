@@ -54,7 +54,8 @@ const FILE_NAME = /^(.+)_(2CH|4CH)_(ED|ES|half_sequence|sequence)\.nii(\.gz)?$/;
 
 /**
  * The patients under `path`: the data set's root, its `database_nifti`, or one patient's folder.
- * Ordered by number. Throws one sentence when there is nothing of CAMUS's layout.
+ * Ordered by number; none for an empty split. Throws one sentence when there is nothing of CAMUS's
+ * layout, or nobody of a split that names patients.
  */
 export function listPatients(path: string, options: ListOptions = {}): Patient[] {
   const single = readPatient(path);
@@ -67,6 +68,7 @@ export function listPatients(path: string, options: ListOptions = {}): Patient[]
         .filter((name) => statSync(join(database, name)).isDirectory())
         .sort(order.compare);
   const patients: Patient[] = [];
+  if (options.split && names.length === 0) return patients;
   for (const name of names) {
     const patient = readPatient(join(database, name));
     if (patient) {
@@ -124,7 +126,7 @@ function mhdHint(database: string, names: readonly string[]): string {
   return older ? ' (only .mhd files of the older release; take the NIfTI release)' : '';
 }
 
-/** Patient names of one split, in the file's order. */
+/** Patient names of one split, in the file's order; an empty file is an empty split. */
 export function readSplit(path: string, split: Split): string[] {
   const home = resolve(path);
   const roots = [home, dirname(home), dirname(dirname(home))];
@@ -135,11 +137,9 @@ export function readSplit(path: string, split: Split): string[] {
     const expected = join(path, 'database_split', `subgroup_${split}.txt`);
     throw new Error(`${expected}: expected the split, got no such file`);
   }
-  const names = readFileSync(file, 'utf8')
+  return readFileSync(file, 'utf8')
     .split(/\s+/)
     .filter((name) => name !== '');
-  if (names.length === 0) throw new Error(`${file}: expected one patient a line, got none`);
-  return names;
 }
 
 /** Keys of both releases: EF or LVef, and LVedv, LVesv in the older one. */

@@ -78,21 +78,34 @@ export function createSampler(name: SamplerName, schedule: NoiseSchedule, steps:
   return name === 'ddim' ? ddim(schedule, steps) : dpmSolver(schedule, steps);
 }
 
-/** Walks z_T down to z_0. `onStep` may end the walk by returning false; each step is one scope. */
+/**
+ * Walks z_T down to z_0, one scope a step; `return()` ends the walk early and releases its tensors.
+ * `noise` stays the caller's.
+ */
 export function* walk(
   sampler: Sampler, predict: (zt: Tensor, t: number) => Tensor, noise: Tensor,
 ): Generator<{ index: number; total: number }, Tensor> {
   let state: Step = { z: noise, memory: null };
   const total = sampler.timesteps.length;
-  for (let index = 0; index < total; index++) {
-    const before = state;
-    state = scope(() => {
-      const prediction = predict(before.z, sampler.timesteps[index]).to(before.z.dtype);
-      return sampler.step(before.z, prediction, index, before.memory);
-    });
-    if (before.z !== noise) before.z.dispose();
-    before.memory?.dispose();
-    yield { index: index + 1, total };
+  const release = ({ z, memory }: Step) => {
+    if (z !== noise) z.dispose();
+    memory?.dispose();
+  };
+  let arrived = false;
+  try {
+    for (let index = 0; index < total; index++) {
+      const before = state;
+      state = scope(() => {
+        const prediction = predict(before.z, sampler.timesteps[index]).to(before.z.dtype);
+        return sampler.step(before.z, prediction, index, before.memory);
+      });
+      release(before);
+      yield { index: index + 1, total };
+    }
+    arrived = true;
+    return state.z;
+  } finally {
+    // a walk that was given up half-way, or whose prediction failed, keeps nothing
+    if (!arrived) release(state);
   }
-  return state.z;
 }

@@ -20,8 +20,9 @@ export function weightsFile(component: ComponentName): string {
 }
 
 /**
- * Writes a model folder as diffusers lays it out: `model_index.json`, a folder a network with `config.json`
- * and safetensors, and the scheduler's. All or nothing: a temporary folder beside it, then a rename.
+ * Writes a model folder as diffusers lays it out: `model_index.json`, a folder a network with
+ * `config.json` and safetensors, and the scheduler's. All or nothing: a temporary folder beside it,
+ * then a rename; on failure a folder that was there stays as it was.
  *
  * @param dtype of the stored weights
  * @param card plain JSON about the training, kept in the index
@@ -30,6 +31,7 @@ export function saveModelFolder(
   model: HeartBeat, path: string, dtype: DType = 'float32', card: Record<string, unknown> = {},
 ): void {
   const temporary = `${path}.tmp-${process.pid}`;
+  const aside = `${path}.old-${process.pid}`;
   rmSync(temporary, { recursive: true, force: true });
   const { vae, unet, text_encoder, image_encoder, global_adapter, scheduler, ...shape } = model.config;
   const configs: Record<ComponentName, object> = {
@@ -49,12 +51,15 @@ export function saveModelFolder(
     mkdirSync(join(temporary, 'scheduler'));
     writeJson(join(temporary, schedulerFile), scheduler);
     writeJson(join(temporary, indexFile), { _class_name: 'HeartBeat', ...shape, card });
-    rmSync(path, { recursive: true, force: true });
+    if (existsSync(path)) renameSync(path, aside);
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { recursive: true, force: true });
-    throw new Error(`model: could not write ${path}: ${(error as Error).message}`);
+    if (existsSync(aside) && !existsSync(path)) renameSync(aside, path);
+    const reason = (error as Error).message.replaceAll(temporary, path);
+    throw new Error(`model: could not write ${path}: ${reason}`, { cause: error });
   }
+  rmSync(aside, { recursive: true, force: true });
 }
 
 export interface ModelIndex { readonly config: HeartBeatConfig; readonly card: Record<string, unknown> }

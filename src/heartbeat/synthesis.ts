@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { conditions, type ConditionInputs, type ConditionName } from '../conditions/condition.ts';
+import { validateConditions } from '../conditions/validation.ts';
 import { guide, type Denoiser } from '../diffusion/guidance.ts';
 import { createSampler, walk, type SamplerName } from '../diffusion/sampler.ts';
 import type { Frames } from '../frames/frames.ts';
@@ -31,7 +32,8 @@ const decodedAtOnce = 4;
 
 /**
  * One clip that obeys `inputs`, each of which may be absent (PAPER section 1, "Sampling is unpublished").
- * Grey, [0,1], `config.frames` frames of `config.resolution` squared.
+ * Grey, [0,1], `config.frames` frames of `config.resolution` squared. Conditions that do not fit the
+ * model are one sentence (see `validateConditions`).
  */
 export async function synthesize(
   model: HeartBeat, inputs: ConditionInputs, options: SynthesisOptions = {},
@@ -39,6 +41,9 @@ export async function synthesize(
   const { seed, numInferenceSteps, guidanceScale, sampler: name } = { ...synthesisDefaults, ...options };
   const strength = (condition: ConditionName) => [options.strength?.[condition] ?? 1];
   const { frames } = model.config;
+  const { resolution, classes, unet } = model.config;
+  const stage = unet.temporal ? 'video' : 'image';
+  validateConditions(inputs, { stage, frames, height: resolution, width: resolution, classes });
   const sampler = createSampler(name, model.schedule, numInferenceSteps);
   const { control, free, start } = noGrad(() => scope(() => {
     const batch = conditionBatch(model, inputs);
@@ -50,13 +55,15 @@ export async function synthesize(
       start,
     };
   }));
+  let walking: ReturnType<typeof walk> | null = null;
   try {
     const dtype = model.components.unet.dtype;
     const denoise: Denoiser<Control> = (zt, t, told) => model.denoise(zt.to(dtype), [t], told).to('float32');
     const predict = guide(denoise, control, free ?? control, guidanceScale);
-    const walking = walk(sampler, predict, start);
+    const steps = walk(sampler, predict, start);
+    walking = steps;
     for (;;) {
-      const next = noGrad(() => walking.next());
+      const next = noGrad(() => steps.next());
       if (next.done) {
         try {
           return noGrad(() => decodeClip(model, next.value));
@@ -70,6 +77,7 @@ export async function synthesize(
       await setImmediate();
     }
   } finally {
+    walking?.return(start);
     for (const told of [control, free]) {
       for (const value of Object.values(told ?? {})) (value as Tensor | null)?.dispose();
     }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import {
-  closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, renameSync,
-  rmSync, statSync, writeFileSync,
+  closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, readSync,
+  renameSync, rmSync, statSync, writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -34,18 +34,19 @@ export function listCheckpoints(run: string): { step: number; path: string }[] {
 }
 
 /**
- * Writes `<run>/checkpoint-<step>`: a temporary folder, every file fsynced, a manifest with sha256, a rename.
- * Older checkpoints beyond `keep` go only after the new one has been read back and found whole.
+ * Writes `<run>/checkpoint-<step>`: a temporary folder, every file fsynced, a manifest with sha256,
+ * a rename. Older checkpoints beyond `keep`, and what a killed process left half-written, go only
+ * after the new one has been read back and found whole. On failure the older ones stay as they were.
  */
 export function writeCheckpoint(
   run: string, record: CheckpointRecord, tensors: CheckpointTensors, keep: number,
 ): string {
   const path = join(run, `checkpoint-${record.step}`);
   const temporary = `${path}.tmp-${process.pid}`;
-  mkdirSync(run, { recursive: true });
-  rmSync(temporary, { recursive: true, force: true });
-  mkdirSync(temporary);
+  const aside = `${path}.old-${process.pid}`;
   try {
+    rmSync(temporary, { recursive: true, force: true });
+    mkdirSync(temporary, { recursive: true });
     const files: Manifest['files'] = {};
     for (const [name, values] of Object.entries(tensors)) {
       const file = join(temporary, `${name}.safetensors`);
@@ -56,12 +57,17 @@ export function writeCheckpoint(
     writeFileSync(join(temporary, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
     syncPath(join(temporary, 'manifest.json'));
     verify(temporary);
-    rmSync(path, { recursive: true, force: true });
+    if (existsSync(path)) renameSync(path, aside);
     renameSync(temporary, path);
     syncPath(run);
   } catch (error) {
     rmSync(temporary, { recursive: true, force: true });
-    throw new Error(`checkpoint: could not write ${path}: ${(error as Error).message}`);
+    if (existsSync(aside) && !existsSync(path)) renameSync(aside, path);
+    const reason = (error as Error).message.replaceAll(temporary, path);
+    throw new Error(`checkpoint: could not write ${path}: ${reason}`, { cause: error });
+  }
+  for (const name of readdirSync(run).filter((name) => /^checkpoint-\d+\.(tmp|old)-/.test(name))) {
+    rmSync(join(run, name), { recursive: true, force: true });
   }
   const older = listCheckpoints(run).filter(({ step }) => step < record.step);
   for (const old of older.slice(0, Math.max(0, older.length - (keep - 1)))) {
@@ -103,7 +109,8 @@ function verify(path: string): Manifest {
     throw new Error(`checkpoint: expected JSON in ${file}, got something else`);
   }
   if (manifest.format !== 'heartbeat-checkpoint-1' || typeof manifest.files !== 'object') {
-    throw new Error(`checkpoint: expected format heartbeat-checkpoint-1 in ${file}, got ${manifest.format}`);
+    throw new Error(
+      `checkpoint: expected format heartbeat-checkpoint-1 in ${file}, got ${manifest.format}`);
   }
   for (const [name, { bytes, sha256: expected }] of Object.entries(manifest.files)) {
     const part = join(path, name);

@@ -1,5 +1,8 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { z } from 'zod';
+import { writeAtomic } from '../frames/atomic.ts';
 import type { Frames } from '../frames/frames.ts';
 import { encodePng } from '../frames/png.ts';
 import { scope } from '../tensor/memory.ts';
@@ -37,8 +40,13 @@ export interface LoopOptions {
   readonly run: string;
   readonly log: RunLog;
   readonly config: LoopConfig;
-  /** The resolved configuration, kept in every checkpoint and compared on resuming. */
+  /** The resolved configuration, kept in `config.json` and in every checkpoint. */
   readonly resolved: unknown;
+  /**
+   * Its part that decides what the weights become, which a resumed run must share: how often a run
+   * saves or looks at itself may change. All of it when absent.
+   */
+  readonly decisive?: (resolved: unknown) => unknown;
   readonly resumeFrom: string | null;
   readonly onProgress: (step: number, total: number, scalars: Record<string, number>) => void;
   readonly stopRequested: () => boolean;
@@ -46,11 +54,18 @@ export interface LoopOptions {
 
 export interface LoopResult { readonly step: number; readonly finished: boolean; readonly seconds: number }
 
-/** Runs a stage to its last step, or until a stop is asked for; either way the last step is saved. */
+/**
+ * Runs a stage to its last step, or until a stop is asked for; either way the last step is saved.
+ * A step that throws saves nothing: the checkpoint before it is what the run goes on from.
+ */
 export async function runStage(stage: Stage, options: LoopOptions): Promise<LoopResult> {
   const { config, log, run } = options;
   const began = performance.now();
-  let { step, seconds } = resume(stage, options);
+  const { step: first, seconds } = resume(stage, options);
+  mkdirSync(run, { recursive: true });
+  const resolved = `${JSON.stringify(options.resolved, null, 2)}\n`;
+  writeAtomic(join(run, 'config.json'), new TextEncoder().encode(resolved));
+  let step = first;
   const spent = () => seconds + (performance.now() - began) / 1000;
   const sums = new Map<string, { sum: number; count: number }>();
   let saved = step;
@@ -60,36 +75,36 @@ export async function runStage(stage: Stage, options: LoopOptions): Promise<Loop
     scope(() => { writeCheckpoint(run, record, stage.state(), config.checkpointsTotalLimit); });
     saved = step;
   };
-  try {
-    while (step < stage.maxTrainSteps && !options.stopRequested()) {
-      const scalars = stage.step(step);
-      step++;
-      for (const [name, value] of Object.entries(scalars)) {
-        const entry = sums.get(name) ?? { sum: 0, count: 0 };
-        sums.set(name, { sum: entry.sum + value, count: entry.count + 1 });
-      }
-      const last = step === stage.maxTrainSteps;
-      if (step % config.loggingSteps === 0 || last) {
-        const means = Object.fromEntries([...sums].map(([name, { sum, count }]) => [name, sum / count]));
-        sums.clear();
-        for (const [name, value] of Object.entries(means)) log.scalar(`train/${name}`, value, step);
-        options.onProgress(step, stage.maxTrainSteps, means);
-      }
-      if (step % config.validationSteps === 0 || last) {
-        const figures = stage.validate();
-        for (const [name, value] of Object.entries(figures)) log.scalar(`validation/${name}`, value, step);
-        options.onProgress(step, stage.maxTrainSteps, figures);
-      }
-      if (step % config.previewSteps === 0 || last) {
-        for (const [name, picture] of Object.entries(await stage.preview())) log.image(name, encodePng(picture), step);
-      }
-      if (step % config.checkpointingSteps === 0 || last) save();
-      await setImmediate(); // lets signals arrive; no scope is open here
+  while (step < stage.maxTrainSteps && !options.stopRequested()) {
+    const scalars = stage.step(step);
+    step++;
+    for (const [name, value] of Object.entries(scalars)) {
+      const entry = sums.get(name) ?? { sum: 0, count: 0 };
+      sums.set(name, { sum: entry.sum + value, count: entry.count + 1 });
     }
-  } finally {
-    // an error inside a step leaves the weights of the step before it, unless they are no longer finite
-    if (step < stage.maxTrainSteps && options.stopRequested()) save();
+    const last = step === stage.maxTrainSteps;
+    if (step % config.loggingSteps === 0 || last) {
+      const means = [...sums].map(([name, { sum, count }]) => [name, sum / count] as const);
+      sums.clear();
+      for (const [name, value] of means) log.scalar(`train/${name}`, value, step);
+      options.onProgress(step, stage.maxTrainSteps, Object.fromEntries(means));
+    }
+    if (step % config.validationSteps === 0 || last) {
+      const figures = stage.validate();
+      for (const [name, value] of Object.entries(figures)) {
+        log.scalar(`validation/${name}`, value, step);
+      }
+      options.onProgress(step, stage.maxTrainSteps, figures);
+    }
+    if (step % config.previewSteps === 0 || last) {
+      for (const [name, picture] of Object.entries(await stage.preview())) {
+        log.image(name, encodePng(sideBySide(picture)), step);
+      }
+    }
+    if (step % config.checkpointingSteps === 0 || last) save();
+    await setImmediate(); // lets signals arrive; no scope is open here
   }
+  save();
   return { step, finished: step === stage.maxTrainSteps, seconds: spent() };
 }
 
@@ -97,7 +112,8 @@ function resume(stage: Stage, options: LoopOptions): { step: number; seconds: nu
   const path = options.resumeFrom === null ? null : findCheckpoint(options.run, options.resumeFrom);
   if (path === null) return { step: 0, seconds: 0 };
   const { record, tensors } = readCheckpoint(path);
-  const difference = firstDifference(options.resolved, record.config, '');
+  const { decisive = (whole: unknown) => whole } = options;
+  const difference = firstDifference(decisive(options.resolved), decisive(record.config), '');
   if (difference !== null) {
     for (const group of Object.values(tensors)) for (const value of group.values()) value.dispose();
     throw new Error(`${path}: cannot resume, the configuration differs: ${difference}`);
@@ -105,6 +121,18 @@ function resume(stage: Stage, options: LoopOptions): { step: number; seconds: nu
   stage.load(tensors);
   for (const group of Object.values(tensors)) for (const value of group.values()) value.dispose();
   return { step: record.step, seconds: Number(record.progress.seconds ?? 0) };
+}
+
+/** The frames of a clip in a row, as one picture. c f h w -> c 1 h (f w) */
+function sideBySide({ channels, frames, height, width, data }: Frames): Frames {
+  const row = new Float32Array(data.length);
+  for (let line = 0; line < channels * frames * height; line++) {
+    const [c, f, y] = [
+      Math.floor(line / (frames * height)), Math.floor(line / height) % frames, line % height,
+    ];
+    row.set(data.subarray(line * width, (line + 1) * width), ((c * height + y) * frames + f) * width);
+  }
+  return { channels, frames: 1, height, width: frames * width, data: row };
 }
 
 /** The first place where two JSON values differ, in words, or null. */

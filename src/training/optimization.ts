@@ -4,7 +4,10 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { Adam, clipGradNorm } from '../nn/adam.ts';
 import { Ema } from '../nn/ema.ts';
 
-/** The recipe of one optimizer, in diffusers' words; defaults are the paper's where it speaks (PAPER section 1). */
+/**
+ * The recipe of one optimizer, in diffusers' words; defaults are the paper's where it speaks
+ * (PAPER section 1).
+ */
 export const optimizationConfig = z.strictObject({
   trainBatchSize: z.int().positive().default(16),
   gradientAccumulationSteps: z.int().positive().default(1),
@@ -21,10 +24,13 @@ export const optimizationConfig = z.strictObject({
 });
 export type OptimizationConfig = z.infer<typeof optimizationConfig>;
 
-/** Linear warm-up, then a cosine to zero at the last step, or a constant (diffusers' get_scheduler). */
+/**
+ * Linear warm-up from zero, then a cosine to zero at the last step, or a constant: the rate of step
+ * 0, 1, ... as diffusers' get_scheduler gives it.
+ */
 export function learningRate(config: OptimizationConfig, step: number): number {
   const { learningRate: peak, lrWarmupSteps: warmup, maxTrainSteps: last } = config;
-  if (step < warmup) return (peak * (step + 1)) / warmup;
+  if (step < warmup) return (peak * step) / warmup;
   if (config.lrScheduler === 'constant') return peak;
   const progress = Math.min(1, (step - warmup) / Math.max(1, last - warmup));
   return (peak * (1 + Math.cos(Math.PI * progress))) / 2;
@@ -40,16 +46,34 @@ export class Optimization {
   private readonly adam: Adam;
 
   constructor(parameters: ReadonlyMap<string, Tensor>, config: OptimizationConfig) {
-    if (parameters.size === 0) throw new Error('optimization: expected parameters that train, got none');
+    if (parameters.size === 0) {
+      throw new Error('optimization: expected parameters that train, got none');
+    }
     const { adamBeta1, adamBeta2, adamWeightDecay: weightDecay, emaDecay } = config;
     this.config = config;
     this.parameters = parameters;
-    this.adam = new Adam(parameters, { betas: [adamBeta1, adamBeta2], weightDecay, decoupled: true });
+    const betas = [adamBeta1, adamBeta2] as const;
+    this.adam = new Adam(parameters, { betas, weightDecay, decoupled: true });
     this.ema = new Ema(parameters, { decay: emaDecay });
   }
 
-  /** One optimizer step over `gradientAccumulationSteps` micro-batches; `lossOf` runs in a scope of its own. */
+  /**
+   * One optimizer step over `gradientAccumulationSteps` micro-batches; `lossOf` runs in a scope of
+   * its own. A step that throws leaves weights, moments and average as they were, and no gradients.
+   */
   step(step: number, lossOf: (micro: number) => Tensor): StepReport {
+    try {
+      const { loss, gradNorm } = this.gradients(step, lossOf);
+      const lr = learningRate(this.config, step);
+      this.adam.step(lr);
+      this.ema.update();
+      return { loss, gradNorm, lr };
+    } finally {
+      this.adam.zeroGrad();
+    }
+  }
+
+  private gradients(step: number, lossOf: (micro: number) => Tensor): Omit<StepReport, 'lr'> {
     const micros = this.config.gradientAccumulationSteps;
     let loss = 0;
     for (let micro = 0; micro < micros; micro++) {
@@ -61,14 +85,10 @@ export class Optimization {
     }
     const gradNorm = clipGradNorm(this.parameters.values(), this.config.maxGradNorm);
     if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) {
-      throw new Error(
-        `training: expected a finite loss, got loss ${loss} and gradient norm ${gradNorm} at step ${step}`);
+      throw new Error(`training: expected a finite loss at step ${step}, ` +
+        `got loss ${loss} and gradient norm ${gradNorm}; a lower learning rate may help`);
     }
-    const lr = learningRate(this.config, step);
-    this.adam.step(lr);
-    this.adam.zeroGrad();
-    this.ema.update();
-    return { loss, gradNorm, lr };
+    return { loss, gradNorm };
   }
 
   /** Forgets gradients that another player's backward pass left here. */

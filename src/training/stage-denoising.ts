@@ -112,6 +112,10 @@ export class DenoisingStage implements Stage {
     this.optimization.load({ optimizer, ema });
   }
 
+  dispose(): void {
+    this.optimization.dispose();
+  }
+
   private get trainsAdapter(): boolean {
     return this.options.training.components.includes('global_adapter');
   }

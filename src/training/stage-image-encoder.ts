@@ -43,6 +43,10 @@ export class ImageEncoderStage implements Stage {
     this.config = config;
     this.maxTrainSteps = config.optimization.maxTrainSteps;
     this.frames = masked(clips);
+    if (this.frames.length === 0) {
+      throw new Error(
+        `stage image-encoder: expected clips with masks, got ${clips.length} clips without one`);
+    }
     this.order = shuffledOrder(seed, this.frames.length);
     const heldFrames = masked(held);
     const count = Math.min(config.validationFrames, heldFrames.length);

@@ -43,6 +43,18 @@ const verbs: readonly Verb[] = [
     tensors: true,
     load: () => import('./train.ts'),
   },
+  {
+    name: 'sample',
+    summary: 'make a clip that obeys a mask, a sketch, a valve stroke, flow, an image, a sentence',
+    tensors: true,
+    load: () => import('./sample.ts'),
+  },
+  {
+    name: 'demo',
+    summary: 'make a clip of a phantom, or of a CAMUS patient, with the released model',
+    tensors: true,
+    load: () => import('./demo.ts'),
+  },
 ];
 
 const introduction = `Controllable echocardiography video synthesis: a latent diffusion model

@@ -97,10 +97,11 @@ function spelling(name: FlagName): string {
 export function conflictOf(given: ConditionFlags): string | null {
   const names = flagNames.filter((name) => given[name] !== undefined);
   for (const [i, name] of names.entries()) {
-    const other = names.slice(i + 1).find((next) => conditionOfFlag(next) === conditionOfFlag(name));
+    const condition = conditionOfFlag(name);
+    const other = names.slice(i + 1).find((next) => conditionOfFlag(next) === condition);
     if (other !== undefined) {
       return (
-        `expected one way to give the ${conditionOfFlag(name)}, ` +
+        `expected one way to give the ${condition}, ` +
         `got ${spelling(name)} and ${spelling(other)}`
       );
     }

@@ -1,0 +1,145 @@
+/** `./heartbeat sample`: a clip that obeys what is given. */
+import { Option, type Command } from 'commander';
+import { conditionNames, conditions } from '../conditions/condition.ts';
+import type { ConditionFlags, UserInputs } from '../inputs/inputs.ts';
+import { unknownName } from '../training/nearest-name.ts';
+import { integer, namedNumber, number } from './console/flags.ts';
+import { expectNewFolder } from './console/output-folder.ts';
+import { catchSignals, throwIfStopped } from './console/signals.ts';
+import { UserError } from './console/user-error.ts';
+import type { SampledClips, SamplingFlags } from './sampling.ts';
+
+type SampleFlags = ConditionFlags & SamplingFlags & {
+  readonly numInferenceSteps?: number;
+  readonly checkpoint?: string;
+  readonly count: number;
+  readonly output: string;
+};
+
+const examples = `
+Examples:
+  ./heartbeat sample --text 4CH --output out
+  ./heartbeat sample --text 4CH --mask ED_gt.nii.gz ES_gt.nii.gz --image ED.nii.gz \\
+      --skeleton mask --flow mask --seed 7 --output out
+  ./heartbeat sample --sketch drawing.png --arrow valve.json --count 4 --output out
+
+Every condition may be left out; any of them together is fine. Pictures of any size are centred
+in the model's square. The folder gets video.mp4, video.gif, video.nii.gz, frames/, sheet.png (the
+conditions under the frames) and recipe.json, which is inside every file as well. docs/sampling.md
+tells the file formats. Ctrl+C stops after the step and leaves nothing half-written.`;
+
+export function register(command: Command): void {
+  command.description(
+    'Make an echo clip that obeys any subset of a mask, a sketch, a mitral-valve stroke or moving\n' +
+      'direction, a flow field, an image and a sentence.',
+  );
+  for (const { flags } of conditions) {
+    for (const { flag, help } of flags) command.option(flag, help);
+  }
+  addSamplingFlags(command)
+    .option('--count <n>', 'clips, of seeds seed, seed + 1, ...', integer({ min: 1, max: 9999 }), 1)
+    .option('--checkpoint <folder>', 'model folder or run (default: the released models/small)')
+    .requiredOption('--output <folder>', 'where to write; a new or empty folder')
+    .addHelpText('after', examples)
+    .action(sample);
+}
+
+/** The flags that `demo` has as well. The defaults stand in the framework's `synthesisDefaults`. */
+export function addSamplingFlags(command: Command): Command {
+  return command
+    .option(
+      '--strength <name=x>',
+      `factor of a condition, 0 drops it (repeatable): ${conditionNames.join(', ')}`,
+      namedNumber({ min: 0 }),
+    )
+    .option('--seed <n>', 'of the noise (default: 0)', integer({ min: 0 }))
+    .option('--steps <n>', 'steps of the sampler (default: 50)', integer({ min: 1, max: 999 }))
+    .option('--num-inference-steps <n>', 'the same', integer({ min: 1, max: 999 }))
+    .option(
+      '--guidance-scale <x>',
+      'weight of text and image; 1 is none and twice as fast (default: 2)',
+      number({ min: 0 }),
+    )
+    .addOption(
+      new Option('--sampler <name>', '(default: ddim)').choices(['ddim', 'dpm-solver++']),
+    )
+    .addOption(
+      new Option('--dtype <name>', '(default: bf16 where the processor computes it, else float32)')
+        .choices(['float32', 'bf16']),
+    )
+    .option('--device <name>', 'cpu, cuda, cuda:0 or mps (default: cpu)')
+    .option('--threads <n>', 'CPU threads (default: all cores)', integer({ min: 1, max: 1024 }));
+}
+
+async function sample(flags: SampleFlags): Promise<void> {
+  const { checkpoint, output, count } = flags;
+  const { conflictOf, readInputs } = await import('../inputs/inputs.ts');
+  const usage = conflictOf(flags);
+  if (usage !== null) throw new UserError(usage, { exitCode: 2 });
+  const sampling = checkSampling(flags, count);
+  expectNewFolder(output);
+  catchSignals();
+  const { openModel } = await import('./model-choice.ts');
+  const model = openModel(checkpoint);
+  const given = await readInputs(flags, model.size);
+  expectKnown(given, model.conditions, model.folder);
+  expectGiven(sampling, given);
+  for (const note of given.notes) process.stderr.write(`note: ${note}\n`);
+  await throwIfStopped();
+  const { runSampling } = await import('./sampling.ts');
+  const job = { checkpoint: model.folder, given, flags: sampling, count, output };
+  printClips(await runSampling({ command: 'sample', ...job }));
+}
+
+/** The two spellings of steps as one, names of strengths known. */
+export function checkSampling<T extends SamplingFlags & { numInferenceSteps?: number }>(
+  flags: T,
+  count = 1,
+): T {
+  const { steps, numInferenceSteps, strength = {}, seed = 0 } = flags;
+  if (steps !== undefined && numInferenceSteps !== undefined && steps !== numInferenceSteps) {
+    throw new UserError(
+      `--steps: expected the same as --num-inference-steps ${numInferenceSteps}, got ${steps}`,
+      { exitCode: 2 },
+    );
+  }
+  for (const name of Object.keys(strength)) {
+    if ((conditionNames as readonly string[]).includes(name)) continue;
+    throw new UserError(`--strength: ${unknownName('condition', name, conditionNames)}`, {
+      exitCode: 2,
+    });
+  }
+  if (!Number.isSafeInteger(seed + count - 1)) {
+    throw new UserError(`--seed: expected at most ${Number.MAX_SAFE_INTEGER}, got more`, {
+      exitCode: 2,
+    });
+  }
+  return { ...flags, steps: steps ?? numInferenceSteps };
+}
+
+/** A strength of what is not there is a mistake that would otherwise go unseen. */
+export function expectGiven(flags: SamplingFlags, { inputs }: UserInputs): void {
+  const given = Object.keys(inputs);
+  const absent = Object.keys(flags.strength ?? {}).find((name) => !given.includes(name));
+  if (absent === undefined) return;
+  throw new UserError(
+    `--strength ${absent}: expected a condition that is given ` +
+      `(${given.join(', ') || 'none is'}), got ${absent}`,
+    { exitCode: 2 },
+  );
+}
+
+function expectKnown({ sources }: UserInputs, known: readonly string[], folder: string): void {
+  const strange = sources.find(({ condition }) => !known.includes(condition));
+  if (strange === undefined) return;
+  throw new UserError(
+    `${strange.given}: expected a condition that the model ${folder} knows ` +
+      `(${known.join(', ')}), got ${strange.condition}`,
+    { exitCode: 2 },
+  );
+}
+
+/** Paths and seconds, on standard output. */
+export function printClips({ paths, seconds, settings }: SampledClips): void {
+  process.stdout.write(`${paths.join('\n')}\nsampled in ${seconds.toFixed(1)} s (${settings})\n`);
+}

@@ -10,6 +10,7 @@ import { UNet, UNetConfig } from '../models/unet.ts';
 import { Vae, vaeConfig, vaeReduction, type Posterior } from '../models/vae.ts';
 import { rootPath, type Path } from '../nn/path.ts';
 import type { DType } from '../tensor/dtype.ts';
+import { cat, zeros } from '../tensor/ops.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 
 /** A whole HeartBeat: every network's own configuration under its diffusers folder name. */
@@ -141,11 +142,8 @@ export class HeartBeat {
         throw new Error(`condition ${name}: expected one of this model's local conditions ` +
           `(${[...this.localEncoders.keys()].join(', ')}), got ${name}`);
       }
-      const features = encoder.call(planes);
-      const [n, ...rest] = features.shape;
-      const scaled = features.reshape([clips, n / clips, ...rest])
-        .mul(perClip(strength(name), 5, features)); // b 1|f 8 h w
-      local = local === null ? scaled : local.add(scaled);
+      const scaled = encodeKept(encoder, planes, strength(name)); // b 1|f 8 h w
+      if (scaled !== null) local = local === null ? scaled : local.add(scaled);
     }
     const folded = local === null ? null : ((sum: Tensor) => {
       const [, , c, h, w] = sum.shape;
@@ -183,6 +181,31 @@ export class HeartBeat {
   dispose(): void {
     for (const path of Object.values(this.components)) path.dispose();
   }
+}
+
+/**
+ * A local condition's features times the strength of each clip. Clips of strength 0 are not encoded at all:
+ * theirs are zeros. (b f') c H W -> b f' 8 h w, or null when no clip keeps it.
+ */
+function encodeKept(
+  encoder: LocalEncoder, planes: Tensor, strength: readonly number[],
+): Tensor | null {
+  const kept = strength.flatMap((factor, clip) => (factor === 0 ? [] : [clip]));
+  if (kept.length === 0) return null;
+  const clips = strength.length;
+  const each = planes.shape[0] / clips;
+  const rows = (of: readonly number[]) => tensor(of, [of.length], { dtype: 'int64', device: planes.device });
+  const all = kept.length === clips;
+  const shown = all ? planes
+    : planes.indexSelect(0, rows(kept.flatMap((clip) => Array.from({ length: each }, (_, f) => clip * each + f))));
+  const features = encoder.call(shown); // (kept f') 8 h w
+  const split = features.reshape([kept.length, each, ...features.shape.slice(1)])
+    .mul(perClip(kept.map((clip) => strength[clip]), 5, features));
+  if (all) return split;
+  const [, ...shape] = split.shape;
+  const nothing = zeros([1, ...shape], { dtype: split.dtype, device: split.device });
+  const place = strength.map((factor, clip) => (factor === 0 ? kept.length : kept.indexOf(clip)));
+  return cat([split, nothing], 0).indexSelect(0, rows(place)); // b f' 8 h w
 }
 
 /** One factor a clip, shaped to multiply a tensor of `rank` axes. */

@@ -44,6 +44,12 @@ const verbs: readonly Verb[] = [
     load: () => import('./train.ts'),
   },
   {
+    name: 'evaluate',
+    summary: 'measure how well generated videos obey, and whether they look like ultrasound',
+    tensors: true,
+    load: () => import('./evaluate.ts'),
+  },
+  {
     name: 'sample',
     summary: 'make a clip that obeys a mask, a sketch, a valve stroke, flow, an image, a sentence',
     tensors: true,

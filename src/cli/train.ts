@@ -11,6 +11,7 @@ const stages: readonly { name: StageName; summary: string }[] = [
   { name: 'image-encoder', summary: 'the small image encoder, as the encoder of a mask decoder' },
   { name: 'image', summary: 'stage 1: the image network and its conditions' },
   { name: 'video', summary: 'stage 2: temporal attention and optical flow' },
+  { name: 'segmenter', summary: 'the network that measures generated videos, apart from the model' },
 ];
 
 /** Flags in diffusers' words, and the key of a stage's optimizer that each sets. */

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { heartbeatConfig } from '../heartbeat/heartbeat.ts';
 import { imageEncoderStageConfig } from './stage-image-encoder.ts';
 import { imageStageConfig } from './stage-image.ts';
+import { segmenterStageConfig } from './stage-segmenter.ts';
 import { vaeStageConfig } from './stage-vae.ts';
 import { videoStageConfig } from './stage-video.ts';
 import { nearestName } from './nearest-name.ts';
@@ -19,6 +20,7 @@ export const trainingConfig = z.strictObject({
   imageEncoder: imageEncoderStageConfig,
   image: imageStageConfig,
   video: videoStageConfig,
+  segmenter: segmenterStageConfig,
 });
 export type TrainingConfig = z.output<typeof trainingConfig>;
 

@@ -32,6 +32,7 @@ function tiny(): Preset {
     imageEncoder: { optimization: recipe, loop, decoderChannels: [16, 16] },
     image: { optimization: recipe, loop, trainTextEncoder: true },
     video: { optimization: { ...recipe, trainBatchSize: 2 }, loop },
+    segmenter: { network: { widths: [8, 12, 16], groups: 4 }, optimization: recipe, loop },
   };
 }
 
@@ -80,6 +81,13 @@ function small(): Preset {
     video: {
       optimization: {
         trainBatchSize: 2, maxTrainSteps: 1500, learningRate: 6e-4, lrWarmupSteps: 100, emaDecay: 0.998,
+      },
+      loop,
+    },
+    segmenter: {
+      network: { widths: [16, 24, 32, 48, 64], groups: 8 },
+      optimization: {
+        trainBatchSize: 8, maxTrainSteps: 600, learningRate: 2e-3, lrWarmupSteps: 50, emaDecay: 0.98,
       },
       loop,
     },

@@ -10,12 +10,15 @@ import { runStage, type LoopConfig, type LoopOptions, type LoopResult, type Stag
 import type { PreparedClip } from './prepared-clip.ts';
 import { ImageEncoderStage } from './stage-image-encoder.ts';
 import { imageStage } from './stage-image.ts';
+import { SegmenterStage } from './stage-segmenter.ts';
 import { VaeStage } from './stage-vae.ts';
 import { videoStage } from './stage-video.ts';
 
 /** The trainings of a run in their order; each has a folder of its own below the run's. */
-export const stageNames = ['vae', 'image-encoder', 'image', 'video'] as const;
+export const stageNames = ['vae', 'image-encoder', 'image', 'video', 'segmenter'] as const;
 export type StageName = (typeof stageNames)[number];
+/** The trainings whose outcome is a HeartBeat; the segmenter only measures one. */
+type ModelStageName = Exclude<StageName, 'segmenter'>;
 
 export interface RunOptions extends Omit<LoopOptions, 'run' | 'config' | 'resolved'> {
   readonly config: TrainingConfig;
@@ -41,6 +44,7 @@ interface Prepared {
 
 /** Trains one stage to its end, or until a stop is asked for, and then writes its model folder. */
 export async function trainStage(name: StageName, options: RunOptions): Promise<LoopResult> {
+  if (name === 'segmenter') return trainSegmenter(options);
   const { config, run } = options;
   const model = new HeartBeat(modelConfig(name, config, run), { device: options.device, seed: config.seed });
   try {
@@ -48,9 +52,8 @@ export async function trainStage(name: StageName, options: RunOptions): Promise<
     const { stage, ema, loop, finished } = prepareStage(name, model, options);
     try {
       const folder = join(run, name);
-      const resolved = JSON.parse(JSON.stringify(config)) as unknown;
-      mkdirSync(folder, { recursive: true });
-      writeFileSync(join(folder, 'config.json'), `${JSON.stringify(resolved, null, 2)}\n`);
+      const { segmenter: _, ...recipe } = config;
+      const resolved = writeResolved(folder, recipe);
       const result = await runStage(stage, { ...options, run: folder, config: loop, resolved });
       if (result.finished) {
         const card = {
@@ -69,7 +72,36 @@ export async function trainStage(name: StageName, options: RunOptions): Promise<
   }
 }
 
-function prepareStage(name: StageName, model: HeartBeat, options: RunOptions): Prepared {
+/** A copy of the configuration as plain JSON, which is also written beside the stage. */
+function writeResolved(folder: string, config: object): unknown {
+  const resolved = JSON.parse(JSON.stringify(config)) as unknown;
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'config.json'), `${JSON.stringify(resolved, null, 2)}\n`);
+  return resolved;
+}
+
+async function trainSegmenter(options: RunOptions): Promise<LoopResult> {
+  const { config, run, train, validation, device } = options;
+  const { preset, seed, views, segmenter, model: { resolution, classes } } = config;
+  const stage = new SegmenterStage(classes, train, validation, segmenter, seed, device);
+  try {
+    const folder = join(run, 'segmenter');
+    const resolved = writeResolved(folder, { preset, seed, views, resolution, segmenter });
+    const result = await runStage(stage, { ...options, run: folder, config: segmenter.loop, resolved });
+    if (result.finished) {
+      const validated = stage.validate();
+      const seconds = Math.round(result.seconds);
+      stage.save(modelOf(run, 'segmenter'), {
+        preset, resolution, steps: result.step, seconds, clips: train.length, seed, validation: validated,
+      });
+    }
+    return result;
+  } finally {
+    stage.dispose();
+  }
+}
+
+function prepareStage(name: ModelStageName, model: HeartBeat, options: RunOptions): Prepared {
   const { config, train, validation } = options;
   const same = () => model.config;
   if (name === 'vae') {
@@ -90,7 +122,7 @@ function prepareStage(name: StageName, model: HeartBeat, options: RunOptions): P
 }
 
 /** The model a stage trains: stage 1 has no temporal layers and no conditions that only a video has. */
-function modelConfig(name: StageName, config: TrainingConfig, run: string): HeartBeatConfig {
+function modelConfig(name: ModelStageName, config: TrainingConfig, run: string): HeartBeatConfig {
   const { model } = config;
   const wanted = name === 'video' ? 'video' : 'image';
   const shown = conditions.filter(({ stages }) => stages.includes(wanted)).map((condition) => condition.name);
@@ -103,14 +135,14 @@ function modelConfig(name: StageName, config: TrainingConfig, run: string): Hear
   };
 }
 
-const sources: Record<StageName, readonly (readonly [StageName, readonly ComponentName[]])[]> = {
+const sources: Record<ModelStageName, readonly (readonly [ModelStageName, readonly ComponentName[]])[]> = {
   vae: [],
   'image-encoder': [],
   image: [['vae', ['vae']], ['image-encoder', ['image_encoder']]],
   video: [['image', ['vae', 'image_encoder', 'text_encoder', 'global_adapter']]],
 };
 
-function loadEarlierStages(model: HeartBeat, name: StageName, run: string): void {
+function loadEarlierStages(model: HeartBeat, name: ModelStageName, run: string): void {
   for (const [stage, components] of sources[name]) {
     const folder = expectModel(run, stage);
     for (const component of components) {

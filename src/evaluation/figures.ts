@@ -1,0 +1,68 @@
+/** The table of figures: what is measured of every video, and how it is written. */
+
+export interface Figure {
+  readonly name: FigureName;
+  readonly title: string;
+  /** Behind the number; '' for shares. */
+  readonly unit: string;
+  readonly digits: number;
+  /** Whether obeying makes it larger or smaller. */
+  readonly better: 'more' | 'less';
+}
+
+export const figures = [
+  figure('dice-lv', 'LV Dice', '', 3, 'more'),
+  figure('dice-myo', 'MYO Dice', '', 3, 'more'),
+  figure('dice-la', 'LA Dice', '', 3, 'more'),
+  figure('ssim', 'SSIM to the real clip', '', 3, 'more'),
+  figure('stroke-contrast', 'valve stroke brighter than around', 'grey', 1, 'more'),
+  figure('stroke-offset', 'valve stroke off its place', 'px', 2, 'less'),
+  figure('stroke-offset-mm', 'valve stroke off its place', 'mm', 2, 'less'),
+  figure('ridge-distance', 'shut valve to its ridge', 'px', 2, 'less'),
+  figure('ridge-distance-mm', 'shut valve to its ridge', 'mm', 2, 'less'),
+  figure('ridge-found', 'shut frames with an LV/LA interface', '', 3, 'more'),
+  figure('flow-error', 'flow end-point error in the muscle', 'px', 3, 'less'),
+  figure('flow-error-mm', 'flow end-point error in the muscle', 'mm', 3, 'less'),
+  figure('flow-still', 'end-point error of no motion', 'px', 3, 'less'),
+  figure('flow-following', 'share of the asked motion', '', 3, 'more'),
+  figure('flow-error-heart', 'flow end-point error in the whole heart', 'px', 3, 'less'),
+  figure('edge-f1', 'sketch edge F1', '', 3, 'more'),
+  figure('edge-precision', 'sketch edge precision', '', 3, 'more'),
+  figure('edge-recall', 'sketch edge recall', '', 3, 'more'),
+  figure('prior-ssim', 'SSIM of frame 1 to the prior', '', 3, 'more'),
+  figure('prior-histogram', 'histogram distance to the prior', 'grey', 2, 'less'),
+  figure('prior-mean', 'tissue mean off the prior', 'grey', 2, 'less'),
+  figure('prior-deviation', 'tissue deviation off the prior', 'grey', 2, 'less'),
+  figure('grey-distance', 'histogram distance to the real clip', 'grey', 2, 'less'),
+  figure('frame-difference', 'frame-difference energy', 'grey²', 1, 'more'),
+] as const satisfies readonly Figure[];
+
+type Named<N extends string> = Omit<Figure, 'name'> & { readonly name: N };
+
+function figure<N extends string>(
+  name: N, title: string, unit: string, digits: number, better: 'more' | 'less',
+): Named<N> {
+  return { name, title, unit, digits, better };
+}
+
+export type FigureName =
+  | `dice-${'lv' | 'myo' | 'la'}` | 'ssim'
+  | `stroke-${'contrast' | 'offset' | 'offset-mm'}` | `ridge-${'distance' | 'distance-mm' | 'found'}`
+  | `flow-${'error' | 'error-mm' | 'still' | 'following' | 'error-heart'}`
+  | `edge-${'f1' | 'precision' | 'recall'}`
+  | `prior-${'ssim' | 'histogram' | 'mean' | 'deviation'}`
+  | 'grey-distance' | 'frame-difference';
+
+export function figureOf(name: FigureName): Figure {
+  return figures.find((entry) => entry.name === name)!;
+}
+
+/** What shows that a condition is obeyed; the first of each is the one the acceptance looks at. */
+export const evidence: Readonly<Record<'skeleton' | 'flow' | 'sketch' | 'image',
+  readonly FigureName[]>> = {
+  skeleton: ['stroke-offset', 'stroke-offset-mm', 'stroke-contrast', 'ridge-distance',
+    'ridge-distance-mm'],
+  flow: ['flow-error', 'flow-error-mm', 'flow-following', 'flow-error-heart'],
+  sketch: ['edge-f1', 'edge-precision', 'edge-recall'],
+  image: ['prior-histogram', 'prior-mean', 'prior-deviation', 'prior-ssim'],
+};

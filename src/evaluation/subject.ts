@@ -1,0 +1,96 @@
+/** A held-out clip with everything that is asked of the videos generated for it. */
+import { createHash } from 'node:crypto';
+import type { ConditionInputs } from '../conditions/condition.ts';
+import { signedDistance } from '../conditions/distance.ts';
+import { interfaceLine } from '../conditions/interface.ts';
+import { skeletonsFromMasks } from '../conditions/skeleton.ts';
+import { readClip, type ClipSource } from '../data/clips.ts';
+import { floatFrames, plane } from '../frames/frames.ts';
+import type { Frames, Labels, Polyline } from '../frames/frames.ts';
+import type { HeartBeat } from '../heartbeat/heartbeat.ts';
+import { farthestPoint, searchReach } from '../metrics/skeleton-distance.ts';
+import { sectorWindow } from '../metrics/spectrum.ts';
+import { conditionInputsOf } from '../training/condition-inputs.ts';
+import { extractClip } from '../training/prepare.ts';
+import type { PreparedClip } from '../training/prepared-clip.ts';
+
+/** Width of the window's edge, and of the rim where edges do not count, as shares of the side. */
+const TAPER = 0.0625;
+const RIM = 0.04;
+
+export interface Subject {
+  readonly id: string;
+  readonly patient: string;
+  readonly view: string;
+  /** The clip's conditions, as `synthesize` takes them. */
+  readonly inputs: ConditionInputs;
+  /** The real video as 8-bit pictures show it, 1 f h w. */
+  readonly real: Frames;
+  readonly masks: Labels;
+  readonly sector: Labels;
+  /** h w: inside the sector, and away from its rim. */
+  readonly inside: Uint8Array;
+  readonly interior: Uint8Array;
+  /** Of the spectrum, h w. */
+  readonly window: Float32Array;
+  /** The asked valve, lines a frame; null where the masks show none. */
+  readonly strokes: readonly (readonly Polyline[])[] | null;
+  /** Frames in which the asked valve is shut: all of it near the LV/LA interface of the mask. */
+  readonly shut: readonly number[];
+  /** mm per pixel, mean of x and y. */
+  readonly pixel: number;
+  readonly ed: number;
+  readonly es: number;
+  /** sha256 of the prepared clip: results of another clip of this name do not count. */
+  readonly hash: string;
+}
+
+/**
+ * Reads one clip.
+ * @throws when it has no masks, which is what everything here is measured against
+ */
+export async function readSubject(source: ClipSource, model: HeartBeat): Promise<Subject> {
+  const { resolution, frames } = model.config;
+  const clip = readClip(source.folder, source.view, { size: resolution, frames });
+  if (clip.masks === null) throw new Error(`${source.id}: expected masks to measure by, got none`);
+  const prepared = await extractClip(clip);
+  const { height, width } = clip.video;
+  const inside = plane(clip.sector, 0, 0);
+  const depth = signedDistance(inside, height, width);
+  const side = Math.max(height, width);
+  const strokes = clip.leaflets ?? valveOf(clip.masks);
+  return {
+    id: clip.id, patient: clip.patient, view: clip.view,
+    inputs: conditionInputsOf(prepared, model),
+    real: floatFrames(clip.video, Float32Array.from(prepared.video, (byte) => byte / 255)),
+    masks: clip.masks, sector: clip.sector, inside,
+    interior: Uint8Array.from(depth, (d) => (d > RIM * side ? 1 : 0)),
+    window: sectorWindow(depth, TAPER * side),
+    strokes, shut: strokes === null ? [] : shutFrames(clip.masks, strokes),
+    pixel: (clip.spacing[0] + clip.spacing[1]) / 2, ed: clip.ed, es: clip.es,
+    hash: hashOf(prepared),
+  };
+}
+
+/** A clip whose masks show no atrium has no valve, which is no error of the clip. */
+function valveOf(masks: Labels): Polyline[][] | null {
+  return masks.data.includes(1) && masks.data.includes(3) ? skeletonsFromMasks(masks) : null;
+}
+
+function shutFrames(masks: Labels, strokes: readonly (readonly Polyline[])[]): number[] {
+  const { height, width } = masks;
+  const reach = searchReach(height, width);
+  return strokes.flatMap((lines, t) => {
+    if (lines.length === 0) return [];
+    const border = interfaceLine(plane(masks, 0, t), height, width, 1, 3);
+    return border !== null && farthestPoint(lines, [border]) <= reach ? [t] : [];
+  });
+}
+
+function hashOf({ video, planes }: PreparedClip): string {
+  const hash = createHash('sha256').update(video);
+  for (const [name, { data }] of planes) {
+    hash.update(name).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+  return hash.digest('hex');
+}

@@ -1,0 +1,142 @@
+/** From the figures of every clip to means with intervals, effects, realism and criteria. */
+import type { ConditionName } from '../conditions/condition.ts';
+import { bootstrap, bootstrapMean, type Estimate } from '../metrics/bootstrap.ts';
+import { histogramDistance } from '../metrics/similarity.ts';
+import { bandPower, decibels, TEXTURE_BANDS } from '../metrics/spectrum.ts';
+import { judge, type Criterion } from './criteria.ts';
+import { evidence, figures, type FigureName } from './figures.ts';
+import type { ClipResult, Settings } from './results.ts';
+
+export interface Effect {
+  readonly condition: ConditionName;
+  readonly figure: FigureName;
+  readonly off: Estimate;
+  readonly on: Estimate;
+  /** on - off, clip by clip. */
+  readonly difference: Estimate;
+  readonly real: Estimate;
+}
+
+export interface BandDifference {
+  /** In units of Nyquist. */
+  readonly from: number;
+  readonly to: number;
+  /** Generated over real, dB, clip by clip. */
+  readonly decibels: Estimate;
+}
+
+export interface Realism {
+  readonly bands: readonly BandDifference[];
+  /**
+   * Largest mean difference of any single radius above a quarter of Nyquist, with its sign, dB. Null
+   * for `another patient`, where every clip stands on both sides and the means cancel.
+   */
+  readonly worstRadius: number | null;
+  /** Mean frame-difference energy of all clips, generated over real. */
+  readonly frameDifferenceRatio: Estimate;
+  /** Earth mover's distance to the clip's own real histogram, in 0..255. */
+  readonly greyDistance: Estimate;
+}
+
+export interface Summary {
+  readonly settings: Settings;
+  readonly clips: number;
+  readonly patients: number;
+  /** By run, `real` first. */
+  readonly runs: Readonly<Record<string, Partial<Record<FigureName, Estimate>>>>;
+  readonly effects: readonly Effect[];
+  /** By run; `another patient` holds real clips against those of the next patient. */
+  readonly realism: Readonly<Record<string, Realism>>;
+  readonly criteria: readonly Criterion[];
+}
+
+/** @throws when there is no clip to report on */
+export function summarize(results: readonly ClipResult[], settings: Settings): Summary {
+  const names = settings.plan.runs.map(({ name }) => name);
+  const whole = results.filter(({ runs }) => ['real', ...names].every((name) => name in runs));
+  if (whole.length === 0) throw new Error('evaluate: expected at least 1 measured clip, got none');
+  const patients = whole.map(({ patient }) => patient);
+  const column = (run: string, name: FigureName) =>
+    whole.map(({ runs }) => runs[run].figures[name]);
+  const rows = ['real', ...names].map((run) => [run, Object.fromEntries(figures.flatMap(
+    ({ name }) => {
+      const estimate = bootstrapMean(column(run, name), patients);
+      return estimate === null ? [] : [[name, estimate]];
+    }))]);
+  const realism = names.map((run) => [run, realismOf(
+    whole, patients, ({ runs }) => runs[run], ({ runs }) => runs.real)] as const);
+  const stranger = strangers(whole);
+  if (stranger !== null) {
+    const row = realismOf(
+      whole, patients, (clip) => stranger.get(clip)!.runs.real, ({ runs }) => runs.real);
+    realism.push(['another patient', { ...row, worstRadius: null }]);
+  }
+  const summary: Omit<Summary, 'criteria'> = {
+    settings, clips: whole.length, patients: new Set(patients).size,
+    runs: Object.fromEntries(rows) as Summary['runs'],
+    effects: effectsOf(settings, column, patients),
+    realism: Object.fromEntries(realism),
+  };
+  return { ...summary, criteria: judge(summary) };
+}
+
+function effectsOf(
+  settings: Settings, column: (run: string, name: FigureName) => (number | null)[],
+  patients: readonly string[],
+): Effect[] {
+  return settings.plan.contrasts.flatMap(({ condition, on, off }) =>
+    evidence[condition as keyof typeof evidence].flatMap((figure) => {
+      const [with_, without, real] = [on, off, 'real'].map((run) => column(run, figure));
+      // only clips that have both: the difference is theirs, and so are the two means
+      const both = with_.map((value, i) => (value !== null && without[i] !== null ? i : -1))
+        .filter((i) => i >= 0);
+      const groups = both.map((i) => patients[i]);
+      const mean = (of: (i: number) => number | null) => bootstrapMean(both.map(of), groups);
+      const estimates = {
+        on: mean((i) => with_[i]), off: mean((i) => without[i]),
+        difference: mean((i) => with_[i]! - without[i]!), real: mean((i) => real[i]),
+      };
+      if (Object.values(estimates).includes(null)) return [];
+      return [{ condition, figure, ...estimates } as Effect];
+    }));
+}
+
+type Measured = ClipResult['runs'][string];
+
+function realismOf(
+  clips: readonly ClipResult[], patients: readonly string[],
+  of: (clip: ClipResult) => Measured, real: (clip: ClipResult) => Measured,
+): Realism {
+  const bands = TEXTURE_BANDS.map(([from, to]) => ({
+    from, to,
+    decibels: bootstrapMean(clips.map((clip) => decibels(
+      bandPower(of(clip).spectrum, [from, to]), bandPower(real(clip).spectrum, [from, to]))),
+    patients)!,
+  }));
+  const radii = real(clips[0]).spectrum.length;
+  let worstRadius = 0;
+  for (let r = Math.floor(radii / 4) + 1; r <= radii; r++) {
+    const mean = clips.reduce((sum, clip) =>
+      sum + decibels(of(clip).spectrum[r - 1], real(clip).spectrum[r - 1]), 0) / clips.length;
+    if (Math.abs(mean) > Math.abs(worstRadius)) worstRadius = mean;
+  }
+  const sum = (items: readonly number[], which: (clip: ClipResult) => Measured) =>
+    items.reduce((total, clip) => total + which(clips[clip]).figures['frame-difference']!, 0);
+  return {
+    bands, worstRadius,
+    frameDifferenceRatio: bootstrap(patients, (items) => sum(items, of) / sum(items, real))!,
+    greyDistance: bootstrapMean(clips.map((clip) =>
+      histogramDistance(of(clip).histogram, real(clip).histogram)), patients)!,
+  };
+}
+
+/** For each clip one of the same view of the next patient: what real clips differ by. */
+function strangers(clips: readonly ClipResult[]): Map<ClipResult, ClipResult> | null {
+  const pairs = new Map<ClipResult, ClipResult>();
+  for (const view of new Set(clips.map((clip) => clip.view))) {
+    const same = clips.filter((clip) => clip.view === view);
+    if (same.length < 2) return null;
+    same.forEach((clip, i) => pairs.set(clip, same[(i + 1) % same.length]));
+  }
+  return pairs;
+}

@@ -71,9 +71,9 @@ export function drawnClips(count: number, options = {}): PreparedClip[] {
 export function tinyConfig(steps: number, ...overrides: string[]): TrainingConfig {
   const optimizers = [
     'vae.generator', 'vae.discriminator', 'imageEncoder.optimization', 'image.optimization',
-    'video.optimization',
+    'video.optimization', 'segmenter.optimization',
   ];
-  const stages = ['vae', 'imageEncoder', 'image', 'video'];
+  const stages = ['vae', 'imageEncoder', 'image', 'video', 'segmenter'];
   return resolveConfig({
     preset: 'tiny',
     overrides: [
@@ -84,7 +84,7 @@ export function tinyConfig(steps: number, ...overrides: string[]): TrainingConfi
         `${name}.loop.checkpointingSteps=1000`, `${name}.loop.validationSteps=1000`,
         `${name}.loop.previewSteps=1000`, `${name}.loop.loggingSteps=1`,
       ]),
-      'vae.discriminatorStart=2', ...overrides,
+      'vae.textureStart=2', ...overrides,
     ],
   });
 }

@@ -103,7 +103,7 @@ async function train(name: StageName, flags: TrainFlags & Record<string, unknown
   };
   const clips = await loadSplit('training', store);
   const validation = await loadSplit('validation', store);
-  if (name === 'image' || name === 'video') addLatents([...clips, ...validation], run, store);
+  if (name === 'image' || name === 'video') await addLatents([...clips, ...validation], run, store);
   const signal = receivedSignal();
   if (signal !== null) throw new Interrupted(signal);
 

@@ -7,9 +7,11 @@ import { sha256 } from './checkpoint.ts';
 import type { TrainingConfig } from './config.ts';
 import { prepareClips, prepareLatents, type PrepareOptions } from './prepare.ts';
 import type { PreparedClip } from './prepared-clip.ts';
-import { modelOf } from './runs.ts';
+import { expectModel } from './runs.ts';
 
-export interface ClipStoreOptions extends Pick<PrepareOptions, 'onProgress' | 'onSkip' | 'stopRequested'> {
+type Listening = Pick<PrepareOptions, 'onProgress' | 'onSkip' | 'stopRequested'>;
+
+export interface ClipStoreOptions extends Listening {
   readonly config: TrainingConfig;
   /** Root of a data set in the CAMUS layout. */
   readonly data: string;
@@ -18,25 +20,34 @@ export interface ClipStoreOptions extends Pick<PrepareOptions, 'onProgress' | 'o
   readonly report?: (line: string) => void;
 }
 
-/** The prepared clips of one split of a data set. */
-export function loadSplit(split: Split, options: ClipStoreOptions): Promise<PreparedClip[]> {
+/** The prepared clips of one split of a data set; an empty validation split is no error. */
+export async function loadSplit(split: Split, options: ClipStoreOptions): Promise<PreparedClip[]> {
   const { config, data } = options;
   const { resolution, frames } = config.model;
   const sources = listClips(data, { split, views: config.views, frames, report: options.report });
+  if (sources.length === 0 && split === 'training') {
+    throw new Error(`${data}: expected patients to train on in its ${split} split, got none`);
+  }
+  if (sources.length === 0) options.report?.(`${data}: nobody in the ${split} split: no held-out figures`);
   return prepareClips(sources, { ...options, resolution, frames });
 }
 
 /** Latents and image embeddings by the finished VAE and image encoder of a run. */
-export function addLatents(clips: readonly PreparedClip[], run: string, options: ClipStoreOptions): void {
-  const vae = modelOf(run, 'vae');
-  const imageEncoder = modelOf(run, 'image-encoder');
+export async function addLatents(
+  clips: readonly PreparedClip[], run: string, options: ClipStoreOptions,
+): Promise<void> {
+  const [vae, imageEncoder] = [expectModel(run, 'vae'), expectModel(run, 'image-encoder')];
   const { model: shape } = options.config;
   const model = new HeartBeat({ ...shape, vae: readModelIndex(vae).config.vae });
   try {
-    const weights = { vae: join(vae, weightsFile('vae')), imageEncoder: join(imageEncoder, weightsFile('image_encoder')) };
+    const weights = {
+      vae: join(vae, weightsFile('vae')),
+      imageEncoder: join(imageEncoder, weightsFile('image_encoder')),
+    };
     loadComponent(model, 'vae', weights.vae);
     loadComponent(model, 'image_encoder', weights.imageEncoder);
-    prepareLatents(clips, model, { vae: sha256(weights.vae), imageEncoder: sha256(weights.imageEncoder) }, options);
+    const hashes = { vae: sha256(weights.vae), imageEncoder: sha256(weights.imageEncoder) };
+    await prepareLatents(clips, model, hashes, options);
   } finally {
     model.dispose();
   }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { heartbeatConfig } from '../heartbeat/heartbeat.ts';
@@ -7,7 +7,7 @@ import { imageStageConfig } from './stage-image.ts';
 import { segmenterStageConfig } from './stage-segmenter.ts';
 import { vaeStageConfig } from './stage-vae.ts';
 import { videoStageConfig } from './stage-video.ts';
-import { nearestName } from './nearest-name.ts';
+import { nearestName, unknownName } from './nearest-name.ts';
 import { presets, type PresetName } from './presets.ts';
 
 /** Everything a training depends on, apart from the data themselves. */
@@ -35,17 +35,28 @@ export interface ConfigSources {
   readonly seed?: number;
 }
 
-/** preset -> YAML file -> dotted overrides -> checked whole. Unknown keys name the nearest known one. */
+/**
+ * preset -> YAML file -> seed -> dotted overrides -> checked whole; what comes later wins. Unknown
+ * keys name the nearest known one.
+ */
 export function resolveConfig(sources: ConfigSources): TrainingConfig {
-  const whole = trainingConfig.parse({ preset: sources.preset, ...presets[sources.preset]() }) as unknown as Tree;
-  if (sources.seed !== undefined) whole.seed = sources.seed;
-  if (sources.file !== undefined) merge(whole, readYaml(sources.file), sources.file, '');
-  for (const override of sources.overrides ?? []) {
+  const { preset, file, seed, overrides = [] } = sources;
+  if (!Object.hasOwn(presets, preset)) {
+    throw new Error(`config: ${unknownName('preset', preset, Object.keys(presets))}`);
+  }
+  const whole = trainingConfig.parse({ preset, ...presets[preset]() }) as unknown as Tree;
+  if (file !== undefined) merge(whole, readYaml(file), file, '');
+  if (seed !== undefined) whole.seed = seed;
+  for (const override of overrides) {
     const cut = override.indexOf('=');
     if (cut < 1) throw new Error(`config: expected key=value, got ${override}`);
-    const value: unknown = parseYaml(override.slice(cut + 1));
-    const nested = override.slice(0, cut).split('.').reduceRight((inner: unknown, key) => ({ [key]: inner }), value);
+    const value = parse(override.slice(cut + 1), override);
+    const nested = override.slice(0, cut).split('.')
+      .reduceRight((inner: unknown, key) => ({ [key]: inner }), value);
     merge(whole, nested as Tree, override, '');
+  }
+  if (whole.preset !== preset) {
+    throw new Error(`config: expected a configuration of preset ${preset}, got ${whole.preset}`);
   }
   const parsed = trainingConfig.safeParse(whole);
   if (!parsed.success) {
@@ -55,8 +66,19 @@ export function resolveConfig(sources: ConfigSources): TrainingConfig {
   return parsed.data;
 }
 
+/** YAML, or one sentence that says where it came from. */
+function parse(text: string, source: string): unknown {
+  try {
+    return parseYaml(text);
+  } catch (error) {
+    const reason = (error as Error).message.split('\n')[0].replace(/[:.]$/, '');
+    throw new Error(`config: expected YAML in ${source}, got an error: ${reason}`);
+  }
+}
+
 function readYaml(file: string): Tree {
-  const value: unknown = parseYaml(readFileSync(file, 'utf8'));
+  if (!existsSync(file)) throw new Error(`config: expected a YAML file at ${file}, got none`);
+  const value = parse(readFileSync(file, 'utf8'), file);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new Error(`config: expected a mapping in ${file}, got ${value === null ? 'nothing' : typeof value}`);
   }

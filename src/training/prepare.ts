@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { defaultPrompt } from '../conditions/text.ts';
 import { extractSketch } from '../conditions/sketch.ts';
 import { loadFlowEstimator } from '../conditions/flow.ts';
 import { drawSkeleton, skeletonsFromMasks } from '../conditions/skeleton.ts';
 import type { ConditionName } from '../conditions/condition.ts';
+import type { StrokeSequence } from '../conditions/stroke.ts';
 import { readClip, type Clip, type ClipSource } from '../data/clips.ts';
-import { frameAt, type Frames } from '../frames/frames.ts';
+import { frameAt, type Frames, type Labels } from '../frames/frames.ts';
 import type { HeartBeat } from '../heartbeat/heartbeat.ts';
 import { noGrad, scope } from '../tensor/memory.ts';
 import { readSafetensors, writeSafetensors } from '../tensor/safetensors.ts';
@@ -15,7 +17,7 @@ import { tensor, type Tensor } from '../tensor/tensor.ts';
 import { sha256 } from './checkpoint.ts';
 import { allFrames, pictures, type PreparedClip, type PreparedPlanes } from './prepared-clip.ts';
 
-/** Bumped when an extractor changes what it finds, so that old caches are not mistaken for new ones. */
+/** Bumped when an extractor changes what it finds: old caches are not mistaken for new ones. */
 const extraction = 1;
 
 export interface PrepareOptions {
@@ -29,8 +31,11 @@ export interface PrepareOptions {
 }
 
 /**
- * Reads clips and extracts their conditions once; later calls read the cache. A cache file's key is the sha256 of
- * the source files and of the preprocessing, so that a changed source or another size is another file.
+ * Reads clips and extracts their conditions once; later calls read the cache. A cache file's key is
+ * the sha256 of the source files and of the preprocessing, so that a changed source or another size
+ * is another file; a cache file that is broken is made again. Signals arrive between clips.
+ *
+ * @throws what a source cannot give, unless `onSkip` takes it; a cache that cannot be written
  */
 export async function prepareClips(
   sources: readonly ClipSource[], options: PrepareOptions,
@@ -41,39 +46,58 @@ export async function prepareClips(
   for (const [index, source] of sources.entries()) {
     if (options.stopRequested?.()) break;
     const file = join(cache, `${source.id}-${cacheKey(source, options)}.safetensors`);
-    try {
-      if (!existsSync(file)) {
-        const clip = readClip(source.folder, source.view, { size: options.resolution, frames: options.frames });
-        writePrepared(file, await extractClip(clip));
+    let clip = readWhole(file, readPrepared);
+    if (clip === null) {
+      try {
+        clip = await extractClip(readClip(source.folder, source.view, {
+          size: options.resolution, frames: options.frames,
+        }));
+      } catch (error) {
+        if (onSkip === undefined) throw error;
+        onSkip(source.id, (error as Error).message);
       }
-      prepared.push(readPrepared(file));
-    } catch (error) {
-      if (onSkip === undefined) throw error;
-      onSkip(source.id, (error as Error).message);
+      if (clip !== null) writePrepared(file, clip);
     }
+    if (clip !== null) prepared.push(clip);
     onProgress?.(index + 1, sources.length, source.id);
+    await setImmediate();
   }
   return prepared;
+}
+
+/** What a cache file holds; null when there is none, or when it is not whole and is to be made again. */
+function readWhole<T>(file: string, read: (file: string) => T): T | null {
+  if (!existsSync(file)) return null;
+  try {
+    return read(file);
+  } catch {
+    return null;
+  }
 }
 
 function cacheKey(source: ClipSource, { resolution, frames }: PrepareOptions): string {
   const hash = createHash('sha256').update(JSON.stringify({ extraction, resolution, frames }));
   const part = source.kind === 'stills' ? '(ED|ES)' : source.kind;
-  const read = new RegExp(`^${source.id}_${part}[._]|^Info_${source.view}\\.cfg$`);
-  for (const name of readdirSync(source.folder).filter((file) => read.test(file)).sort()) {
+  const ofPart = new RegExp(`^_${part}[._]`);
+  const isRead = (file: string) => file === `Info_${source.view}.cfg` ||
+    (file.startsWith(source.id) && ofPart.test(file.slice(source.id.length)));
+  for (const name of readdirSync(source.folder).filter(isRead).sort()) {
     hash.update(name).update(sha256(join(source.folder, name)));
   }
   return hash.digest('hex').slice(0, 16);
 }
 
-/** Every condition that the clip can give, at its own size; flow is estimated where the truth is not known. */
+/**
+ * Every condition that the clip can give, at its own size; flow is estimated where the truth is not
+ * known.
+ */
 export async function extractClip(clip: Clip): Promise<PreparedClip> {
   const { video, masks } = clip;
   const planes = new Map<ConditionName, PreparedPlanes>();
   const sketches = Array.from({ length: video.frames }, (_, t) => extractSketch(frameAt(video, t)));
   planes.set('sketch', { kind: 'unit', channels: 1, data: toUnitBytes(sketches) });
   if (masks !== null) planes.set('mask', { kind: 'labels', channels: 1, data: masks.data });
-  const strokes = clip.leaflets ?? (masks === null ? null : skeletonsFromMasks(masks));
+  const strokes = clip.leaflets ?? (masks === null ? null : valveOf(masks));
   if (strokes !== null) {
     const drawn = drawSkeleton(strokes, video.height, video.width);
     planes.set('skeleton', { kind: 'unit', channels: 1, data: toUnitBytes([drawn]) });
@@ -90,25 +114,40 @@ export async function extractClip(clip: Clip): Promise<PreparedClip> {
   };
 }
 
-/** Fills in the latents of the VAE and the embeddings of the image encoder, from the cache where it has them. */
-export function prepareLatents(
+/**
+ * Fills in the latents of the VAE and the embeddings of the image encoder, from the cache where it
+ * has them. Cache key: sha256 of the pictures and of both networks' weights.
+ */
+export async function prepareLatents(
   clips: readonly PreparedClip[], model: HeartBeat, hashes: { vae: string; imageEncoder: string },
   options: Pick<PrepareOptions, 'cache' | 'onProgress' | 'stopRequested'>,
-): void {
-  const key = createHash('sha256').update(hashes.vae).update(hashes.imageEncoder).digest('hex').slice(0, 16);
+): Promise<void> {
+  const short = (...parts: readonly (string | Uint8Array)[]) =>
+    parts.reduce((hash, part) => hash.update(part), createHash('sha256')).digest('hex').slice(0, 16);
+  const key = short(hashes.vae, hashes.imageEncoder);
   for (const [index, clip] of clips.entries()) {
     if (options.stopRequested?.()) return;
-    const source = createHash('sha256').update(clip.video).digest('hex').slice(0, 16);
-    const file = join(options.cache, `${clip.id}-${source}-${key}.latents.safetensors`);
-    scope(() => noGrad(() => {
-      if (!existsSync(file)) writeSafetensors(file, encodeClip(clip, model), {});
-      const { tensors } = readSafetensors(file);
-      const floats = (name: string) => tensors.get(name)!.toFloat32();
-      clip.latents = { mean: floats('mean'), logvar: floats('logvar') };
-      clip.embedding = floats('embedding');
-    }));
+    const name = `${clip.id}-${short(clip.video)}-${key}.latents.safetensors`;
+    const file = join(options.cache, name);
+    let encoded = readWhole(file, readEncoded);
+    if (encoded === null) {
+      scope(() => noGrad(() => writeSafetensors(file, encodeClip(clip, model), {})));
+      encoded = readEncoded(file);
+    }
+    Object.assign(clip, encoded);
     options.onProgress?.(index + 1, clips.length, clip.id);
+    await setImmediate();
   }
+}
+
+function readEncoded(file: string): Pick<PreparedClip, 'latents' | 'embedding'> {
+  return scope(() => {
+    const { tensors } = readSafetensors(file);
+    const floats = (name: string) => tensors.get(name)!.toFloat32();
+    return {
+      latents: { mean: floats('mean'), logvar: floats('logvar') }, embedding: floats('embedding'),
+    };
+  });
 }
 
 function encodeClip(clip: PreparedClip, model: HeartBeat): Map<string, Tensor> {
@@ -133,22 +172,34 @@ function writePrepared(file: string, clip: PreparedClip): void {
 function readPrepared(file: string): PreparedClip {
   return scope(() => {
     const { tensors, metadata } = readSafetensors(file);
-    const kinds = JSON.parse(metadata.planes) as Record<ConditionName, Pick<PreparedPlanes, 'kind' | 'channels'>>;
-    const planes = new Map((Object.entries(kinds) as [ConditionName, PreparedPlanes][]).map(([name, { kind, channels }]) => {
+    const kinds = Object.entries(JSON.parse(metadata.planes)) as [ConditionName, PreparedPlanes][];
+    const planes = new Map(kinds.map(([name, { kind, channels }]) => {
       const stored = tensors.get(name)!;
       const data = kind === 'real' ? stored.toFloat32() : stored.toUint8();
       return [name, { kind, channels, data } as PreparedPlanes];
     }));
-    const about = JSON.parse(metadata.clip) as Omit<PreparedClip, 'video' | 'planes' | 'latents' | 'embedding'>;
-    return { ...about, video: tensors.get('video')!.toUint8(), planes, latents: null, embedding: null };
+    const about = JSON.parse(metadata.clip) as Omit<PreparedClip, 'video' | 'planes'>;
+    const video = tensors.get('video')!.toUint8();
+    return { ...about, video, planes, latents: null, embedding: null };
   });
+}
+
+/** The valve's strokes; null where the masks show none, as in other data sets than CAMUS. */
+function valveOf(masks: Labels): StrokeSequence | null {
+  try {
+    return skeletonsFromMasks(masks);
+  } catch {
+    return null;
+  }
 }
 
 /** [0,1] to bytes, pictures one after the other. */
 function toUnitBytes(parts: readonly Frames[]): Uint8Array {
   const out = new Uint8Array(parts.reduce((sum, { data }) => sum + data.length, 0));
   let at = 0;
-  for (const { data } of parts) for (const value of data) out[at++] = Math.round(255 * Math.min(1, Math.max(0, value)));
+  for (const { data } of parts) {
+    for (const value of data) out[at++] = Math.round(255 * Math.min(1, Math.max(0, value)));
+  }
   return out;
 }
 
@@ -158,7 +209,8 @@ function byFrame({ channels, frames, height, width, data }: Frames): Float32Arra
   const out = new Float32Array(data.length);
   for (let c = 0; c < channels; c++) {
     for (let f = 0; f < frames; f++) {
-      out.set(data.subarray((c * frames + f) * area, (c * frames + f + 1) * area), (f * channels + c) * area);
+      const from = (c * frames + f) * area;
+      out.set(data.subarray(from, from + area), (f * channels + c) * area);
     }
   }
   return out;

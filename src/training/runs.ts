@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { conditions } from '../conditions/condition.ts';
 import { HeartBeat, type ComponentName, type HeartBeatConfig } from '../heartbeat/heartbeat.ts';
@@ -20,7 +20,7 @@ export type StageName = (typeof stageNames)[number];
 /** The trainings whose outcome is a HeartBeat; the segmenter only measures one. */
 type ModelStageName = Exclude<StageName, 'segmenter'>;
 
-export interface RunOptions extends Omit<LoopOptions, 'run' | 'config' | 'resolved'> {
+export interface RunOptions extends Omit<LoopOptions, 'run' | 'config' | 'resolved' | 'decisive'> {
   readonly config: TrainingConfig;
   /** The run's folder; the stage writes below `<run>/<stage>`. */
   readonly run: string;
@@ -44,6 +44,9 @@ interface Prepared {
 
 /** Trains one stage to its end, or until a stop is asked for, and then writes its model folder. */
 export async function trainStage(name: StageName, options: RunOptions): Promise<LoopResult> {
+  if (options.train.length === 0) {
+    throw new Error(`train ${name}: expected clips to train on, got none`);
+  }
   if (name === 'segmenter') return trainSegmenter(options);
   const { config, run } = options;
   const model = new HeartBeat(modelConfig(name, config, run), { device: options.device, seed: config.seed });
@@ -53,8 +56,10 @@ export async function trainStage(name: StageName, options: RunOptions): Promise<
     try {
       const folder = join(run, name);
       const { segmenter: _, ...recipe } = config;
-      const resolved = writeResolved(folder, recipe);
-      const result = await runStage(stage, { ...options, run: folder, config: loop, resolved });
+      const resolved = plainCopy(recipe);
+      const decisive = decisiveOf(name === 'image-encoder' ? 'imageEncoder' : name);
+      const result = await runStage(
+        stage, { ...options, run: folder, config: loop, resolved, decisive });
       if (result.finished) {
         const card = {
           preset: config.preset, stage: name, steps: result.step, seconds: Math.round(result.seconds),
@@ -72,12 +77,22 @@ export async function trainStage(name: StageName, options: RunOptions): Promise<
   }
 }
 
-/** A copy of the configuration as plain JSON, which is also written beside the stage. */
-function writeResolved(folder: string, config: object): unknown {
-  const resolved = JSON.parse(JSON.stringify(config)) as unknown;
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, 'config.json'), `${JSON.stringify(resolved, null, 2)}\n`);
-  return resolved;
+/** A copy of the configuration as plain JSON, as `config.json` and the checkpoints keep it. */
+function plainCopy(config: object): unknown {
+  return JSON.parse(JSON.stringify(config));
+}
+
+/**
+ * What of a resolved configuration decides a stage's weights: the network, the seed, the views and
+ * the stage's own recipe, but not the other stages', nor how often the loop saves or logs.
+ */
+function decisiveOf(key: 'vae' | 'imageEncoder' | 'image' | 'video' | 'segmenter') {
+  return (resolved: unknown) => {
+    const { preset, seed, views, model, resolution, [key]: recipe } =
+      resolved as Record<string, unknown>;
+    const { loop: _, ...own } = recipe as Record<string, unknown>;
+    return { preset, seed, views, model, resolution, [key]: own };
+  };
 }
 
 async function trainSegmenter(options: RunOptions): Promise<LoopResult> {
@@ -86,8 +101,10 @@ async function trainSegmenter(options: RunOptions): Promise<LoopResult> {
   const stage = new SegmenterStage(classes, train, validation, segmenter, seed, device);
   try {
     const folder = join(run, 'segmenter');
-    const resolved = writeResolved(folder, { preset, seed, views, resolution, segmenter });
-    const result = await runStage(stage, { ...options, run: folder, config: segmenter.loop, resolved });
+    const resolved = plainCopy({ preset, seed, views, resolution, segmenter });
+    const decisive = decisiveOf('segmenter');
+    const result = await runStage(
+      stage, { ...options, run: folder, config: segmenter.loop, resolved, decisive });
     if (result.finished) {
       const validated = stage.validate();
       const seconds = Math.round(result.seconds);
@@ -165,16 +182,21 @@ export function inflate(model: HeartBeat, folder: string): void {
       const { missing, unexpected } = model.components[component].load(tensors, { strict: false });
       const strange = [...missing.filter((key) => !born[component].test(key)), ...unexpected];
       if (strange.length > 0) {
-        throw new Error(`${file}: expected the image network of this model, got no match for ${strange[0]}`);
+        throw new Error(
+          `expected the image network of this model, got no match for ${strange[0]}`);
       }
+    } catch (error) {
+      throw new Error(`${file}: ${(error as Error).message}`);
     } finally {
       for (const value of tensors.values()) value.dispose();
     }
   }
 }
 
-function expectModel(run: string, stage: StageName): string {
+/** The model folder of a stage that has finished. */
+export function expectModel(run: string, stage: StageName): string {
   const folder = modelOf(run, stage);
   if (existsSync(folder)) return folder;
-  throw new Error(`train: expected the finished ${stage} stage in ${folder}, got none: run \`train ${stage}\` first`);
+  throw new Error(`train: expected the finished ${stage} stage in ${folder}, got none: ` +
+    `run \`train ${stage}\` first`);
 }

@@ -111,7 +111,9 @@ function brightestShift(
       const shift = Math.hypot(dx, dy);
       if (shift > reach) continue;
       const value = at(dx, dy);
-      if (value > most || (value === most && shift < length)) [most, length] = [value, shift];
+      // of equals the farthest: a flat picture must not pass for a valve in its place
+      const equal = Math.abs(value - most) <= 1e-6;
+      if (equal ? shift > length : value > most) [most, length] = [Math.max(value, most), shift];
     }
   }
   return length;

@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import type { Frames } from '../frames/frames.ts';
+import { randomStream } from '../frames/random.ts';
 import type { HeartBeat } from '../heartbeat/heartbeat.ts';
 import { Discriminator, discriminatorConfig } from '../models/discriminator.ts';
 import { hingeDiscriminatorLoss, vaeLoss, vaeLossConfig } from '../models/vae-loss.ts';
 import { rootPath, type Path } from '../nn/path.ts';
-import { noGrad, scope } from '../tensor/memory.ts';
+import { keep, noGrad, scope } from '../tensor/memory.ts';
+import { cat } from '../tensor/ops.ts';
 import { noise } from '../tensor/random.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { loopConfig, type Stage } from './loop.ts';
@@ -19,8 +21,13 @@ export const vaeStageConfig = z.strictObject({
   loop: loopConfig,
   loss: vaeLossConfig.prefault({}),
   patch: discriminatorConfig,
-  /** Step at which the discriminator begins to learn and to be listened to (LDM's disc_start). */
-  discriminatorStart: z.int().nonnegative().default(1000),
+  /**
+   * Step from which the terms that ask for texture count, the discriminator (LDM's disc_start) and the
+   * spectrum: before the reconstruction is right, texture is cheapest as a grid.
+   */
+  textureStart: z.int().nonnegative().default(1000),
+  /** Side of the squares trained on, in pixels; null for whole pictures. */
+  cropSize: z.int().positive().nullable().default(null),
   validationFrames: z.int().positive().default(64),
 });
 export type VaeStageConfig = z.infer<typeof vaeStageConfig>;
@@ -59,41 +66,55 @@ export class VaeStage implements Stage {
   }
 
   step(step: number): Record<string, number> {
-    const { trainBatchSize: size, gradientAccumulationSteps: micros } = this.config.generator;
-    const adversarial = step >= this.config.discriminatorStart;
+    const { gradientAccumulationSteps: micros } = this.config.generator;
+    const { loss: every, textureStart } = this.config;
+    const textured = step >= textureStart;
+    const weights = textured ? every : { ...every, spectrumWeight: 0, adversarialWeight: 0 };
     const scalars: Record<string, number> = {};
-    const picksOf = (micro: number) => Array.from({ length: size }, (_, i) => {
-      return this.frames[this.order((step * micros + micro) * size + i)];
-    });
+    const fakes: Tensor[] = []; // what the generator made, for the discriminator
     const { loss, gradNorm, lr } = this.generator.step(step, (micro) => {
-      const target = pictures(picksOf(micro)).to(this.device);
+      const target = this.crops(step * micros + micro);
       const posterior = this.model.encode(this.cast(target));
       const drawn = noise(this.seed, ['vae', step, micro], posterior.mean.shape).to(this.device);
       const reconstruction = this.model.vae.decode(posterior.sample(drawn));
       const { total, terms } = vaeLoss({
-        target: target.mul(2).sub(1), reconstruction, posterior, lastLayer: this.model.vae.lastLayer,
-        scores: adversarial ? this.patch.call(reconstruction) : null,
-      }, this.config.loss);
+        target: target.mul(2).sub(1), reconstruction, posterior,
+        lastLayer: this.model.vae.lastLayer,
+        scores: textured ? this.patch.call(reconstruction) : null,
+      }, weights);
       for (const [name, term] of Object.entries(terms)) {
         scalars[name] = (scalars[name] ?? 0) + term.item() / micros;
       }
+      if (textured) fakes.push(keep(reconstruction.detach()));
       return total;
     });
-    if (adversarial) {
+    if (textured) {
       this.discriminator.zeroGrad(); // the generator's pass left gradients here
-      const report = this.discriminator.step(step - this.config.discriminatorStart, (micro) => {
-        const real = this.cast(pictures(picksOf(micro)).to(this.device));
-        const fake = noGrad(() => {
-          const posterior = this.model.encode(real);
-          const drawn = noise(this.seed, ['vae', step, micro], posterior.mean.shape).to(this.device);
-          return this.model.vae.decode(posterior.sample(drawn));
-        });
-        const [scoresOfReal, scoresOfFake] = [this.patch.call(real.mul(2).sub(1)), this.patch.call(fake)];
+      const report = this.discriminator.step(step - textureStart, (micro) => {
+        const real = this.cast(this.crops(step * micros + micro).mul(2).sub(1));
+        const [scoresOfReal, scoresOfFake] = [this.patch.call(real), this.patch.call(fakes[micro])];
         return hingeDiscriminatorLoss(scoresOfReal.to('float32'), scoresOfFake.to('float32'));
       });
+      for (const fake of fakes) fake.dispose();
       scalars.discriminator = report.loss;
     }
     return { loss, gradNorm, lr, ...scalars };
+  }
+
+  /** Batch number `batch`: a square of each frame at a place that is a function of (seed, index). */
+  private crops(batch: number): Tensor {
+    const { trainBatchSize: count } = this.config.generator;
+    const indexes = Array.from({ length: count }, (_, i) => batch * count + i);
+    const whole = pictures(indexes.map((index) => this.frames[this.order(index)]));
+    const [, , height, width] = whole.shape;
+    const side = Math.min(this.config.cropSize ?? height, height, width);
+    if (side === height && side === width) return whole.to(this.device);
+    const cut = indexes.map((index, i) => {
+      const stream = randomStream('crop', this.seed, index);
+      const [top, left] = [stream.integer(height - side + 1), stream.integer(width - side + 1)];
+      return whole.narrow(0, i, 1).narrow(2, top, side).narrow(3, left, side);
+    });
+    return cat(cut, 0).to(this.device);
   }
 
   validate(): Record<string, number> {

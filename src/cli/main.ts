@@ -38,6 +38,12 @@ const verbs: readonly Verb[] = [
     load: () => import('./phantom.ts'),
   },
   {
+    name: 'prepare',
+    summary: 'extract clips, conditions and latents of a data set once',
+    tensors: true,
+    load: () => import('./prepare.ts'),
+  },
+  {
     name: 'train',
     summary: 'train the autoencoder, the image encoder, stage 1 (images) and stage 2 (video)',
     tensors: true,

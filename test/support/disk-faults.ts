@@ -5,12 +5,12 @@ import { syncBuiltinESMExports } from 'node:module';
 type Fault = 'writeSync' | 'writeFileSync' | 'renameSync' | 'fsyncSync';
 
 /**
- * Runs `body` while the `after + 1`-th call of `fs[name]` and all later ones fail with `code`, as
- * on a full disk, or only `times` of them; returns how many calls failed.
+ * From now until `restore`, the `after + 1`-th call of `fs[name]` and all later ones fail with
+ * `code`, as on a full disk, or only `times` of them.
  */
-export function withFault(
-  name: Fault, code: string, after: number, body: () => void, times = Infinity,
-): number {
+export function injectFault(
+  name: Fault, code: string, after: number, times = Infinity,
+): { failed(): number; restore(): void } {
   const real = fs[name] as (...given: unknown[]) => unknown;
   let calls = 0;
   let failed = 0;
@@ -20,13 +20,23 @@ export function withFault(
     failed += 1;
     throw Object.assign(new Error(`${code}: injected, ${name}`), { code });
   };
-  Object.assign(fs, { [name]: faulty });
-  syncBuiltinESMExports();
+  const put = (value: unknown) => {
+    Object.assign(fs, { [name]: value });
+    syncBuiltinESMExports();
+  };
+  put(faulty);
+  return { failed: () => failed, restore: () => put(real) };
+}
+
+/** Runs `body` under an injected fault; returns how many calls failed. */
+export function withFault(
+  name: Fault, code: string, after: number, body: () => void, times = Infinity,
+): number {
+  const fault = injectFault(name, code, after, times);
   try {
     body();
   } finally {
-    Object.assign(fs, { [name]: real });
-    syncBuiltinESMExports();
+    fault.restore();
   }
-  return failed;
+  return fault.failed();
 }

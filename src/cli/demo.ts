@@ -29,8 +29,8 @@ Examples:
   ./heartbeat demo --patient patient0022 --with sketch flow --seed 3
 
 Without --patient a phantom patient is drawn and gives every condition: masks of a whole beat, the
-sketch of its ED frame, its mitral leaflets, the flow of its tissue, its ED frame as image prior,
-and a sentence. With --patient a CAMUS patient gives the ED frame as image prior, the ED and ES masks,
+sketch of its ED frame, its leaflets, the flow of its tissue, its ED frame as image prior, and a
+sentence. With --patient a CAMUS patient gives the ED frame as image prior, the ED and ES masks
 joined over the beat, the mitral valve between them, and a sentence.`;
 
 export function register(command: Command): void {
@@ -103,6 +103,6 @@ async function patientInputs(
   }
   say(`reading ${folder}: ED frame, ED and ES masks joined over ${model.size.frames} frames`);
   const given = await readInputs(flags, model.size);
-  say(`conditions: ${given.sources.map((source) => source.given).join(' ')}`);
+  say(`as: ./heartbeat sample ${given.sources.map((source) => source.given).join(' ')}`);
   return given;
 }

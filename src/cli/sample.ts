@@ -30,8 +30,8 @@ tells the file formats. Ctrl+C stops after the step and leaves nothing half-writ
 
 export function register(command: Command): void {
   command.description(
-    'Make an echo clip that obeys any subset of a mask, a sketch, a mitral-valve stroke or moving\n' +
-      'direction, a flow field, an image and a sentence.',
+    'Make an echo clip that obeys any subset of a mask, a sketch, a mitral-valve stroke or ' +
+      'moving direction, a flow field, an image and a sentence.',
   );
   for (const { flags } of conditions) {
     for (const { flag, help } of flags) command.option(flag, help);

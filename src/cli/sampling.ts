@@ -164,7 +164,7 @@ async function writeClip(
   const frames = join(folder, 'frames');
   return [
     ...written.filter((path) => !path.startsWith(frames)),
-    `${join(folder, 'frames', '')} (${video.frames} PNG)`,
+    join(frames, '/'),
   ];
 }
 

@@ -127,9 +127,10 @@ describe('a mistake', () => {
   }
 
   it('about the place to write is said before the work', async () => {
-    const run = (output: string) => runVerb(sample, ['--checkpoint', checkpoint, '--output', output]);
+    const given = ['--checkpoint', checkpoint, '--output'];
+    const run = (output: string) => runVerb(sample, [...given, output]);
     const taken = await run(folder);
-    assert.match(taken.message, /--output: expected a new or empty folder, got .*, which holds files/);
+    assert.match(taken.message, /expected a new or empty folder, got .*, which holds files$/);
     const below = await run(join(files.frame, 'out'));
     assert.match(below.message, /expected a folder at .*ED\.nii\.gz, got a file/);
     assert.deepEqual([taken.code, below.code], [2, 2]);
@@ -147,7 +148,7 @@ describe('a model folder', () => {
   it('that is absent is one sentence', async () => {
     const { code, message } = await run(at('nowhere'));
     assert.equal(code, 2);
-    assert.match(message, /expected a model folder \(with model_index\.json\), got no such folder$/);
+    assert.match(message, /expected a model folder \(with model_index.json\), got no such folder$/);
     assert.throws(() => findCheckpoint(undefined, at('small')),
       /^UserError: expected the released model in .*small, got none: name another model folder/);
     const missing = await runVerb(demo, ['--checkpoint', at('nowhere'), '--output', at('none')]);

@@ -1,18 +1,20 @@
-/** `sample` and `demo` through the command line's own code, with a tiny model of made-up weights. */
+/** `sample` and `demo` through the command line's code, with a tiny model of made-up weights. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import * as demo from '../../src/cli/demo.ts';
 import { chooseDType } from '../../src/cli/dtype-choice.ts';
 import * as sample from '../../src/cli/sample.ts';
-import { writeLabels, writePatient, writeGrey, ed, es, greyOf } from '../support/patient-files.ts';
 import { readNifti } from '../../src/data/nifti.ts';
 import { readPng } from '../../src/frames/png.ts';
 import { readRecipe } from '../../src/frames/recipe.ts';
 import { synthesisDefaults } from '../../src/heartbeat/synthesis.ts';
 import { expectNoLeaks } from '../support/leaks.ts';
+import { ed, es, greyOf, writeGrey, writeLabels, writePatient } from '../support/patient-files.ts';
 import { FRAMES, runVerb, writeTinyModel } from './sample-fixture.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'heartbeat-sample-'));
@@ -165,7 +167,6 @@ describe('demo', () => {
 
   it('takes a patient\'s ED frame and its ED and ES masks', async () => {
     const patient = join(folder, 'patient0005');
-    const { mkdirSync } = await import('node:fs');
     mkdirSync(patient);
     const at = (part: string) => join(patient, `patient0005_4CH_${part}.nii.gz`);
     writeGrey(at('ED'), greyOf(ed));

@@ -46,6 +46,7 @@ const mayImport: Record<string, readonly string[]> = {
     'tensor',
     'nn',
   ],
+  index: ['conditions', 'data', 'frames', 'heartbeat', 'inputs'],
   cli: [
     'evaluation',
     'training',

@@ -36,7 +36,7 @@ export function listCheckpoints(run: string): { step: number; path: string }[] {
 /**
  * Writes `<run>/checkpoint-<step>`: a temporary folder, every file fsynced, a manifest with sha256,
  * a rename. Older checkpoints beyond `keep`, and what a killed process left half-written, go only
- * after the new one has been read back and found whole. On failure the older ones stay as they were.
+ * after the new one has been read back and found whole. On failure the older ones stay whole.
  */
 export function writeCheckpoint(
   run: string, record: CheckpointRecord, tensors: CheckpointTensors, keep: number,
@@ -89,7 +89,9 @@ export function readCheckpoint(
   return { record: { step, config, progress }, tensors };
 }
 
-/** `latest`, or a path, as `--resume-from-checkpoint` takes it; null when there is nothing to resume. */
+/**
+ * `latest`, or a path, as `--resume-from-checkpoint` takes it; null when there is nothing to resume.
+ */
 export function findCheckpoint(run: string, wanted: string): string | null {
   if (wanted !== 'latest') {
     const path = existsSync(join(run, wanted)) ? join(run, wanted) : wanted;
@@ -115,7 +117,9 @@ function verify(path: string): Manifest {
   for (const [name, { bytes, sha256: expected }] of Object.entries(manifest.files)) {
     const part = join(path, name);
     const got = existsSync(part) ? statSync(part).size : 0;
-    if (got !== bytes) throw new Error(`checkpoint: expected ${bytes} bytes in ${part}, got ${got}`);
+    if (got !== bytes) {
+      throw new Error(`checkpoint: expected ${bytes} bytes in ${part}, got ${got}`);
+    }
     if (sha256(part) !== expected) {
       throw new Error(`checkpoint: expected the sha256 of the manifest for ${part}, got another`);
     }

@@ -28,7 +28,9 @@ export async function loadSplit(split: Split, options: ClipStoreOptions): Promis
   if (sources.length === 0 && split === 'training') {
     throw new Error(`${data}: expected patients to train on in its ${split} split, got none`);
   }
-  if (sources.length === 0) options.report?.(`${data}: nobody in the ${split} split: no held-out figures`);
+  if (sources.length === 0) {
+    options.report?.(`${data}: nobody in the ${split} split: no held-out figures`);
+  }
   return prepareClips(sources, { ...options, resolution, frames });
 }
 

@@ -22,7 +22,10 @@ export const loopConfig = z.strictObject({
 });
 export type LoopConfig = z.infer<typeof loopConfig>;
 
-/** One training: a step is a function of (weights, optimizer, step number) alone, so it resumes exactly. */
+/**
+ * One training: a step is a function of (weights, optimizer, step number) alone, so it resumes
+ * exactly.
+ */
 export interface Stage {
   readonly name: string;
   readonly maxTrainSteps: number;
@@ -52,7 +55,11 @@ export interface LoopOptions {
   readonly stopRequested: () => boolean;
 }
 
-export interface LoopResult { readonly step: number; readonly finished: boolean; readonly seconds: number }
+export interface LoopResult {
+  readonly step: number;
+  readonly finished: boolean;
+  readonly seconds: number;
+}
 
 /**
  * Runs a stage to its last step, or until a stop is asked for; either way the last step is saved.
@@ -130,7 +137,8 @@ function sideBySide({ channels, frames, height, width, data }: Frames): Frames {
     const [c, f, y] = [
       Math.floor(line / (frames * height)), Math.floor(line / height) % frames, line % height,
     ];
-    row.set(data.subarray(line * width, (line + 1) * width), ((c * height + y) * frames + f) * width);
+    const place = (c * height + y) * frames + f;
+    row.set(data.subarray(line * width, (line + 1) * width), place * width);
   }
   return { channels, frames: 1, height, width: frames * width, data: row };
 }
@@ -141,7 +149,8 @@ export function firstDifference(wanted: unknown, found: unknown, path: string): 
   if (plain(wanted) || plain(found)) {
     if (Object.is(wanted, found)) return null;
     const name = path || 'configuration';
-    return `${name}: expected ${JSON.stringify(wanted)}, got ${JSON.stringify(found)} in the checkpoint`;
+    const [expected, got] = [JSON.stringify(wanted), JSON.stringify(found)];
+    return `${name}: expected ${expected}, got ${got} in the checkpoint`;
   }
   const [a, b] = [wanted, found] as Record<string, unknown>[];
   for (const key of new Set([...Object.keys(a), ...Object.keys(b)])) {

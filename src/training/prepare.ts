@@ -65,7 +65,7 @@ export async function prepareClips(
   return prepared;
 }
 
-/** What a cache file holds; null when there is none, or when it is not whole and is to be made again. */
+/** What a cache file holds; null when there is none, or a broken one, which is to be made again. */
 function readWhole<T>(file: string, read: (file: string) => T): T | null {
   if (!existsSync(file)) return null;
   try {
@@ -122,8 +122,10 @@ export async function prepareLatents(
   clips: readonly PreparedClip[], model: HeartBeat, hashes: { vae: string; imageEncoder: string },
   options: Pick<PrepareOptions, 'cache' | 'onProgress' | 'stopRequested'>,
 ): Promise<void> {
-  const short = (...parts: readonly (string | Uint8Array)[]) =>
-    parts.reduce((hash, part) => hash.update(part), createHash('sha256')).digest('hex').slice(0, 16);
+  const short = (...parts: readonly (string | Uint8Array)[]) => {
+    const hash = parts.reduce((sum, part) => sum.update(part), createHash('sha256'));
+    return hash.digest('hex').slice(0, 16);
+  };
   const key = short(hashes.vae, hashes.imageEncoder);
   for (const [index, clip] of clips.entries()) {
     if (options.stopRequested?.()) return;

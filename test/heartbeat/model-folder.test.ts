@@ -12,7 +12,9 @@ import {
 } from '../../src/heartbeat/model-folder.ts';
 import { synthesize } from '../../src/heartbeat/synthesis.ts';
 import { dispose } from '../../src/tensor/memory.ts';
-import { readSafetensors, readSafetensorsHeader, writeSafetensors } from '../../src/tensor/safetensors.ts';
+import {
+  readSafetensors, readSafetensorsHeader, writeSafetensors,
+} from '../../src/tensor/safetensors.ts';
 import { withFault } from '../support/disk-faults.ts';
 import { expectNoLeaks } from '../support/leaks.ts';
 import { changedKeys, tinyModel, valuesOf, wake } from '../training/drawn-clips.ts';
@@ -45,8 +47,7 @@ describe('model folder', () => {
     const files = readdirSync(path, { recursive: true }).map(String)
       .filter((file) => /\./.test(file)).sort();
     assert.deepEqual(files, [
-      ...['global_adapter', 'image_encoder', 'local_encoders', 'text_encoder', 'unet', 'vae'].flatMap(
-        (name) => [join(name, 'config.json'), weightsFile(name as 'unet')]),
+      ...componentNames.flatMap((name) => [join(name, 'config.json'), weightsFile(name)]),
       'model_index.json', join('scheduler', 'scheduler_config.json'),
     ].sort());
     const index = JSON.parse(readFileSync(join(path, 'model_index.json'), 'utf8'));
@@ -78,14 +79,16 @@ describe('model folder', () => {
     const half = join(folder, 'half');
     saveModelFolder(model, half, 'float16');
     const header = readSafetensorsHeader(join(half, weightsFile('unet')));
-    assert.deepEqual(new Set([...header.tensors.values()].map(({ dtype }) => dtype)), new Set(['float16']));
+    assert.ok([...header.tensors.values()].every(({ dtype }) => dtype === 'float16'));
     const loaded = loadModelFolder(half);
     try {
       for (const name of componentNames) {
         const exact = valuesOf(model.components[name].state());
         for (const [key, values] of valuesOf(loaded.components[name].state())) {
-          const worst = values.reduce((most, value, i) =>
-            Math.max(most, Math.abs(value - exact.get(key)![i]) / Math.max(1e-4, Math.abs(value))), 0);
+          const worst = values.reduce((most, value, i) => {
+            const off = Math.abs(value - exact.get(key)![i]);
+            return Math.max(most, off / Math.max(1e-4, Math.abs(value)));
+          }, 0);
           assert.ok(worst <= 2 ** -10, `${name} ${key}: off by ${worst}`);
         }
       }
@@ -126,7 +129,7 @@ describe('model folder', () => {
       /^model: expected a model folder with model_index\.json at .*copy, got none$/],
     ["another program's folder", (other) =>
       writeFileSync(join(other, 'model_index.json'), '{"_class_name": "StableDiffusionPipeline"}'),
-      /^model: expected _class_name HeartBeat in .*model_index\.json, got StableDiffusionPipeline$/],
+      /^model: expected _class_name HeartBeat in .*model_index\.json, got StableDiff\w+$/],
     ['an index that is no JSON', (other) => writeFileSync(join(other, 'model_index.json'), '{'),
       /^model: expected JSON in .*model_index\.json, got something else$/],
     ['a missing part', (other) => rmSync(join(other, 'unet', 'config.json')),
@@ -138,10 +141,11 @@ describe('model folder', () => {
       /vae.*safetensors: no such file$/],
     ['truncated weights', (other) => truncateSync(join(other, weightsFile('unet')), 5000),
       /unet.*safetensors: not a whole safetensors file/],
-    ['a missing key', (other) => rewrite(join(other, weightsFile('unet')), (t) => t.delete('conv_in.bias')),
+    ['a missing key', (other) =>
+      rewrite(join(other, weightsFile('unet')), (t) => t.delete('conv_in.bias')),
       /unet.*safetensors: load: expected conv_in\.bias of shape 16, got no such key$/],
     ['a key of another shape', (other) => rewrite(join(other, weightsFile('unet')), (t) =>
-      t.set('conv_in.bias', t.get('conv_norm_out.weight') as never).set('conv_in.weight', t.get('conv_in.bias')!)),
+      t.set('conv_in.weight', t.get('conv_in.bias')!)),
       /unet.*safetensors: load: conv_in\.weight expected shape \S+, got 16$/],
   ];
   for (const [what, damage, sentence] of damages) {

@@ -61,7 +61,7 @@ describe('configuration', () => {
 
   const refusals: [string, () => unknown, RegExp][] = [
     ['an unknown key', () => tiny({ overrides: ['image.optimization.learninRate=1'] }),
-      /no key image\.optimization\.learninRate \(from .*\), did you mean image\.optimization\.learningRate\?/],
+      /no key image\.optimization\.learninRate \(from .*\), did you mean \S+\.learningRate\?/],
     ['an unknown key in a file', () => tiny({ file: yaml('a.yaml', 'vdeo:\n  loop: {}\n') }),
       /no key vdeo \(from .*a\.yaml\), did you mean video\?/],
     ['a value of another type', () => tiny({ overrides: ['image.optimization.learningRate=fast'] }),

@@ -66,7 +66,7 @@ describe('denoising', () => {
       assert.equal(of(['a', 0]), of(['a', 0]));
     });
 
-    it('of an untrained network is near that of saying nothing: the noise has unit variance', () => {
+    it('of saying nothing is 1: the noise has unit variance', () => {
       const plain = tinyModel();
       try {
         noGrad(() => scope(() => {
@@ -99,7 +99,8 @@ describe('denoising', () => {
       const indices = Array.from({ length: 12 }, (_, i) => i);
       const differing = indices.filter((index) => {
         const t = { timesteps: [400] };
-        return lossOf([sample(index)], { ...t, dropout: 'heartbeat' }) !== lossOf([sample(index)], t);
+        const dropped = lossOf([sample(index)], { ...t, dropout: 'heartbeat' });
+        return dropped !== lossOf([sample(index)], t);
       });
       // one in ten samples keeps all of them, and some keep all by chance
       assert.ok(differing.length >= 8, `only ${differing.length} of 12 samples differ`);
@@ -110,11 +111,13 @@ describe('denoising', () => {
       for (let index = 0; index < 12; index++) {
         for (const [name, gradient] of encoderGradients([sample(index)])) {
           const kept = gradient !== null;
-          if (kept) assert.ok(gradient > 0, `${name} kept in sample ${index}: gradient ${gradient}`);
+          if (kept) assert.ok(gradient > 0, `${name} in sample ${index}: gradient ${gradient}`);
           seen.set(name, (seen.get(name) ?? new Set()).add(kept));
         }
       }
-      for (const [name, states] of seen) assert.equal(states.size, 2, `${name} was not dropped at times`);
+      for (const [name, states] of seen) {
+        assert.equal(states.size, 2, `${name} was not now kept, now dropped`);
+      }
       assert.deepEqual([...seen.keys()].sort(), ['flow', 'mask', 'skeleton', 'sketch']);
     });
 
@@ -136,7 +139,7 @@ describe('denoising', () => {
   });
 
   describe('planes of a batch', () => {
-    it('are one-hot for labels, [0,1] for bytes and themselves for numbers; zeros where absent', () => {
+    it('are one-hot labels, bytes as [0,1], or plain numbers; zeros where absent', () => {
       scope(() => {
         const without = { ...clips[1], planes: new Map<ConditionName, never>() };
         const picks = [{ clip: clips[0], frame: 1 }, { clip: without, frame: 3 }];

@@ -4,7 +4,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { componentNames, type ComponentName, type HeartBeat } from '../../src/heartbeat/heartbeat.ts';
+import {
+  componentNames, type ComponentName, type HeartBeat,
+} from '../../src/heartbeat/heartbeat.ts';
 import { saveModelFolder } from '../../src/heartbeat/model-folder.ts';
 import { parameterGroup } from '../../src/models/unet-weights.ts';
 import { noGrad, scope } from '../../src/tensor/memory.ts';
@@ -57,7 +59,8 @@ function watch(temporal: boolean, ...overrides: string[]): { trains: string[]; m
     const before = allValues(model);
     for (const step of [0, 1, 2]) stage.step(step);
     const changed = new Set(changedKeys(before, allValues(model)));
-    return { trains, moved: partsOf(model, (component, key) => changed.has(`${component}:${key}`)) };
+    const moved = partsOf(model, (component, key) => changed.has(`${component}:${key}`));
+    return { trains, moved };
   } finally {
     stage?.dispose();
     model.dispose();
@@ -88,7 +91,8 @@ describe('what trains', () => {
   it('in stage 2 by the figure: cross-attention as well', () => {
     const parts = ['local_encoders/flow', 'unet/image-cross-attention', 'unet/temporal-attention',
       'unet/text-cross-attention'];
-    assert.deepEqual(watch(true, 'video.trainCrossAttention=true'), { trains: parts, moved: parts });
+    const found = watch(true, 'video.trainCrossAttention=true');
+    assert.deepEqual(found, { trains: parts, moved: parts });
   });
 
   it('in stage 2 needs whole clips, in one sentence', () => {
@@ -126,7 +130,7 @@ describe('inflation', () => {
       assert.equal(losses[1], losses[0]);
       noGrad(() => scope(() => {
         for (const [key, value] of video.components.unet.parameters()) {
-          if (key.includes('temporal_attentions') && key.endsWith('to_out.0.weight')) value.add_(0.1);
+          if (/temporal_attentions.*to_out\.0\.weight$/.test(key)) value.add_(0.1);
         }
         const woken = denoisingLoss(video, [{ ...sample, clip }], {
           seed: 0, dtype: 'float32', dropout: 'none', training: false,

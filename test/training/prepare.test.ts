@@ -148,7 +148,8 @@ describe('prepared clips', () => {
     const skipped: string[] = [];
     const seen: number[] = [];
     const clips = await prepare(root, {
-      onSkip: (id, reason) => skipped.push(`${id}: ${reason}`), onProgress: (done) => seen.push(done),
+      onSkip: (id, reason) => skipped.push(`${id}: ${reason}`),
+      onProgress: (done) => seen.push(done),
     });
     assert.deepEqual(clips.map(({ id }) => id), ['patient0002_4CH']);
     assert.equal(skipped.length, 1);

@@ -1,10 +1,11 @@
-/** `./heartbeat evaluate`: how well generated videos obey, and whether they look like ultrasound. */
+/** `./heartbeat evaluate`: how well generated videos obey, and how like ultrasound they look. */
 import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { integer, number } from './console/flags.ts';
 import { startProgress } from './console/progress.ts';
 import { catchSignals, receivedSignal } from './console/signals.ts';
 import { Interrupted, UserError } from './console/user-error.ts';
+import { chooseDType } from './dtype-choice.ts';
 
 const examples = `
 Examples:
@@ -21,14 +22,14 @@ interface EvaluateFlags {
   checkpoint?: string; segmenter?: string; data?: string; output: string; clips: number;
   split: 'training' | 'validation' | 'testing'; view: 'both' | '2CH' | '4CH'; base: string;
   steps: number; guidanceScale: number; sampler: 'ddim' | 'dpm-solver++'; seed: number;
-  sheets: number; mixedPrecision: 'no' | 'bf16'; device: string; threads?: number;
+  sheets: number; dtype?: 'float32' | 'bf16'; device: string; threads?: number;
   reportOnly?: boolean;
 }
 
 export function register(command: Command): void {
   command
     .description('Generate videos for held-out clips and measure them against what was asked.')
-    .option('--checkpoint <folder>', 'the model, <run>/video/model')
+    .option('--checkpoint <folder>', 'model folder, or a run (default: the released small model)')
     .option('--segmenter <folder>', 'the trained segmenter, <run>/segmenter/model')
     .option('--data <folder>', 'data set in the CAMUS layout (see `phantom`)')
     .requiredOption('--output <folder>', 'videos, figures and the report; may hold earlier ones')
@@ -45,8 +46,8 @@ export function register(command: Command): void {
       .choices(['ddim', 'dpm-solver++']).default('ddim'))
     .option('--seed <n>', 'of the noise and of the choice of clips', integer({ min: 0 }), 0)
     .option('--sheets <n>', 'clips that get a contact sheet', integer({ min: 0 }), 4)
-    .addOption(new Option('--mixed-precision <type>', 'of the networks').choices(['no', 'bf16'])
-      .default('bf16'))
+    .addOption(new Option('--dtype <name>',
+      '(default: bf16 where the processor computes it, else float32)').choices(['float32', 'bf16']))
     .option('--device <name>', 'cpu, cuda, cuda:0 or mps', 'cpu')
     .option('--threads <n>', 'CPU threads (default: all cores)', integer({ min: 1 }))
     .option('--report-only', 'no videos: only report on the clips measured so far')
@@ -60,25 +61,26 @@ async function run(flags: EvaluateFlags): Promise<void> {
   const { summarize } = await import('../evaluation/summary.ts');
   const { textReport, writeReport } = await import('../evaluation/report.ts');
   const results = new Results(resolve(flags.output));
-  const summary = summarize(results.all(), results.settings());
+  const summary = summarize(results.all(), results.settings(), (id) => results.masks(id));
   writeReport(results.folder, summary);
   process.stdout.write(textReport(summary));
 }
 
 async function generateAndMeasure(flags: EvaluateFlags): Promise<void> {
-  for (const name of ['checkpoint', 'segmenter', 'data'] as const) {
+  for (const name of ['segmenter', 'data'] as const) {
     if (flags[name] !== undefined) continue;
     throw new UserError(`--${name}: expected a folder, got nothing (see evaluate --help)`,
       { exitCode: 2 });
   }
   catchSignals();
+  const { findCheckpoint } = await import('./model-choice.ts');
   const { conditionNames } = await import('../conditions/condition.ts');
   const { evaluate } = await import('../evaluation/evaluation.ts');
   const { loadModelFolder, modelHash } = await import('../heartbeat/model-folder.ts');
   const { loadSegmenter, segmenterWeights } = await import('../metrics/segmenter-folder.ts');
   const { setThreads } = await import('../tensor/device.ts');
   const { sha256 } = await import('../training/checkpoint.ts');
-  const { checkpoint, segmenter: segmenterFolder, data, device } = flags as Required<EvaluateFlags>;
+  const { segmenter: segmenterFolder, data, device } = flags as Required<EvaluateFlags>;
   const base = flags.base.split(',').map((name) => {
     const known = conditionNames.find((condition) => condition === name.trim());
     if (known !== undefined) return known;
@@ -86,9 +88,11 @@ async function generateAndMeasure(flags: EvaluateFlags): Promise<void> {
       { exitCode: 2 });
   });
   if (flags.threads !== undefined) setThreads(flags.threads);
-  const dtype = flags.mixedPrecision === 'bf16' ? 'bfloat16' : 'float32';
+  const asked = { float32: 'float32', bf16: 'bfloat16' } as const;
+  const dtype = flags.dtype === undefined ? chooseDType(device) : asked[flags.dtype];
+  const checkpoint = findCheckpoint(flags.checkpoint);
   const loaded = loadSegmenter(segmenterFolder, device);
-  const model = loadModelFolder(checkpoint, { device, dtype, vaeDtype: dtype });
+  const model = loadModelFolder(checkpoint, { device, dtype });
   let progress: ReturnType<typeof startProgress> | null = null;
   try {
     const { done, total } = await evaluate({

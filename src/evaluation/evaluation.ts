@@ -79,7 +79,7 @@ export async function evaluate(options: EvaluationOptions): Promise<EvaluationRe
       continue;
     }
     const subject = await readSubject(source, model);
-    results.claim(subject.id, subject.hash);
+    results.claim(subject.id, subject.hash, subject.masks);
     const videos = new Map<string, Frames>();
     for (const run of plan.runs) {
       const video = results.video(subject.id, run.name, frames) ?? await generate(subject, run);

@@ -47,7 +47,8 @@ function figure<N extends string>(
 
 export type FigureName =
   | `dice-${'lv' | 'myo' | 'la'}` | 'ssim'
-  | `stroke-${'contrast' | 'offset' | 'offset-mm'}` | `ridge-${'distance' | 'distance-mm' | 'found'}`
+  | `stroke-${'contrast' | 'offset' | 'offset-mm'}`
+  | `ridge-${'distance' | 'distance-mm' | 'found'}`
   | `flow-${'error' | 'error-mm' | 'still' | 'following' | 'error-heart'}`
   | `edge-${'f1' | 'precision' | 'recall'}`
   | `prior-${'ssim' | 'histogram' | 'mean' | 'deviation'}`

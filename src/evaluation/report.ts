@@ -5,6 +5,8 @@ import type { Estimate } from '../metrics/bootstrap.ts';
 import { figureOf, figures } from './figures.ts';
 import type { Summary } from './summary.ts';
 
+const obedience = ['dice-lv', 'dice-myo', 'dice-la', 'ssim'] as const;
+
 interface Table {
   readonly title: string;
   readonly note?: string;
@@ -61,11 +63,10 @@ function tablesOf(summary: Summary): Table[] {
     {
       title: 'Mask obedience',
       note: 'Dice between the mask asked for and the one the segmenter finds; `real` is the ' +
-        "segmenter's own on real clips.",
+        "segmenter's own on real clips, `another patient` the Dice of two unrelated masks.",
       head: ['run', 'n', 'LV', 'MYO', 'LA', 'SSIM to real'],
       rows: Object.entries(summary.runs).map(([run, row]) => [
-        run, String(row['dice-lv']?.n ?? 0), ...(['dice-lv', 'dice-myo', 'dice-la', 'ssim'] as const)
-          .map((name) => written(row[name], 3))]),
+        run, String(row['dice-lv']?.n ?? 0), ...obedience.map((name) => written(row[name], 3))]),
     },
     {
       title: 'Conditions, on against off',
@@ -84,12 +85,13 @@ function tablesOf(summary: Summary): Table[] {
     {
       title: 'Realism',
       note: 'Generated against the real clip: power in bands of spatial frequency (units of ' +
-        'Nyquist), energy of frame differences, grey levels inside the sector. `another patient` is ' +
-        'real against real: its intervals say how much sets of this size differ by themselves.',
+        'Nyquist), energy of frame differences, grey levels inside the sector. ' +
+        '`another patient` is real against real: its intervals say how much sets of this size differ by themselves.',
       head: ['run', ...bandNames(summary), 'worst radius, dB', 'frame difference, ratio',
         'grey distance'],
       rows: Object.entries(summary.realism).map(([run, row]) => [
-        run, ...row.bands.map(({ decibels }) => written(decibels, 2)), row.worstRadius === null ? '-' : fixed(row.worstRadius, 2),
+        run, ...row.bands.map(({ decibels }) => written(decibels, 2)),
+        row.worstRadius === null ? '-' : fixed(row.worstRadius, 2),
         written(row.frameDifferenceRatio, 3), written(row.greyDistance, 2)]),
     },
     {

@@ -1,14 +1,15 @@
 /**
  * What an evaluation keeps on disk, so that a stopped one goes on where it was:
- * settings.json, and a folder a clip: clip.json (which clip this is), one strip of frames a video
- * (`text-mask.png`, frames under each other, lossless), and result.json once it is measured.
+ * settings.json, and a folder a clip: clip.json (which clip this is), strips of frames under each
+ * other, lossless (`asked.png` the mask's labels, `text-mask.png` a video), and result.json once it
+ * is measured.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeAtomic } from '../frames/atomic.ts';
-import { floatFrames } from '../frames/frames.ts';
-import type { Frames } from '../frames/frames.ts';
-import { readPng, writePng } from '../frames/png.ts';
+import { floatFrames, labelFrames } from '../frames/frames.ts';
+import type { Frames, Labels } from '../frames/frames.ts';
+import { readPng, readPngIndices, writePng } from '../frames/png.ts';
 import { firstDifference } from '../training/loop.ts';
 import type { Measurement } from './measure.ts';
 import type { Plan } from './runs.ts';
@@ -40,6 +41,12 @@ export interface ClipResult {
   readonly pixel: number;
   /** By run, and `real` for the clip itself. */
   readonly runs: Readonly<Record<string, Measurement>>;
+}
+
+interface Kept extends ClipResult {
+  readonly measuring: number;
+  /** sha256 of its weights. */
+  readonly segmenter: string;
 }
 
 export class Results {
@@ -75,8 +82,8 @@ export class Results {
     return readJson(file) as Settings;
   }
 
-  /** Says that the folder of this clip is of the clip with this hash. */
-  claim(id: string, hash: string): void {
+  /** Says that the folder of this clip is of the clip with this hash, and keeps what was asked. */
+  claim(id: string, hash: string, masks: Labels): void {
     const file = join(this.of(id), 'clip.json');
     if (existsSync(file)) {
       const kept = (readJson(file) as { hash: string }).hash;
@@ -85,7 +92,17 @@ export class Results {
         'since); take another --output');
     }
     mkdirSync(this.of(id), { recursive: true });
+    const { frames, height, width, data } = masks;
+    const strip = { channels: 1, frames: 1, height: frames * height, width, data };
+    writePng(this.strip(id, 'asked'), strip);
     writeJson(file, { id, hash });
+  }
+
+  /** The mask that was asked for. */
+  masks(id: string): Labels {
+    const { frames } = this.settings();
+    const { height, width, data } = readPngIndices(this.strip(id, 'asked'));
+    return labelFrames(frames, height / frames, width, data);
   }
 
   /** A video made earlier; null when there is none. */
@@ -108,7 +125,7 @@ export class Results {
   result(id: string, segmenter: string): ClipResult | null {
     const file = join(this.of(id), 'result.json');
     if (!existsSync(file)) return null;
-    const kept = readJson(file) as ClipResult & { measuring: number; segmenter: string };
+    const kept = readJson(file) as Kept;
     return kept.measuring === measuring && kept.segmenter === segmenter ? kept : null;
   }
 
@@ -116,14 +133,24 @@ export class Results {
     writeJson(join(this.of(result.id), 'result.json'), { measuring, segmenter, ...result });
   }
 
-  /** Every measured clip, by name. */
+  /**
+   * Every measured clip, by name.
+   * @throws when some were measured by another segmenter or in another way than the rest
+   */
   all(): ClipResult[] {
     const folder = join(this.folder, 'clips');
     if (!existsSync(folder)) return [];
-    return readdirSync(folder).sort().flatMap((id) => {
+    const kept = readdirSync(folder).sort().flatMap((id) => {
       const file = join(folder, id, 'result.json');
-      return existsSync(file) ? [readJson(file) as ClipResult] : [];
+      return existsSync(file) ? [readJson(file) as Kept] : [];
     });
+    const strange = kept.find((result) => result.segmenter !== kept[0].segmenter
+      || result.measuring !== kept[0].measuring);
+    if (strange !== undefined) {
+      throw new Error(`${this.folder}: ${strange.id} was measured otherwise than ${kept[0].id}; ` +
+        'run evaluate again without --report-only, with as many --clips');
+    }
+    return kept;
   }
 
   private of(id: string): string {

@@ -1,6 +1,8 @@
 /** From the figures of every clip to means with intervals, effects, realism and criteria. */
 import type { ConditionName } from '../conditions/condition.ts';
+import type { Labels } from '../frames/frames.ts';
 import { bootstrap, bootstrapMean, type Estimate } from '../metrics/bootstrap.ts';
+import { dice } from '../metrics/dice.ts';
 import { histogramDistance } from '../metrics/similarity.ts';
 import { bandPower, decibels, TEXTURE_BANDS } from '../metrics/spectrum.ts';
 import { judge, type Criterion } from './criteria.ts';
@@ -28,8 +30,8 @@ export interface BandDifference {
 export interface Realism {
   readonly bands: readonly BandDifference[];
   /**
-   * Largest mean difference of any single radius above a quarter of Nyquist, with its sign, dB. Null
-   * for `another patient`, where every clip stands on both sides and the means cancel.
+   * Largest mean difference of any single radius above a quarter of Nyquist, with its sign, dB.
+   * Null for `another patient`, where every clip stands on both sides and the means cancel.
    */
   readonly worstRadius: number | null;
   /** Mean frame-difference energy of all clips, generated over real. */
@@ -42,7 +44,7 @@ export interface Summary {
   readonly settings: Settings;
   readonly clips: number;
   readonly patients: number;
-  /** By run, `real` first. */
+  /** By run, `real` first; `another patient` is the Dice of unrelated masks. */
   readonly runs: Readonly<Record<string, Partial<Record<FigureName, Estimate>>>>;
   readonly effects: readonly Effect[];
   /** By run; `another patient` holds real clips against those of the next patient. */
@@ -50,8 +52,13 @@ export interface Summary {
   readonly criteria: readonly Criterion[];
 }
 
-/** @throws when there is no clip to report on */
-export function summarize(results: readonly ClipResult[], settings: Settings): Summary {
+/**
+ * @param masksOf what was asked of a clip, by its name
+ * @throws when there is no clip to report on
+ */
+export function summarize(
+  results: readonly ClipResult[], settings: Settings, masksOf: (id: string) => Labels,
+): Summary {
   const names = settings.plan.runs.map(({ name }) => name);
   const whole = results.filter(({ runs }) => ['real', ...names].every((name) => name in runs));
   if (whole.length === 0) throw new Error('evaluate: expected at least 1 measured clip, got none');
@@ -67,6 +74,7 @@ export function summarize(results: readonly ClipResult[], settings: Settings): S
     whole, patients, ({ runs }) => runs[run], ({ runs }) => runs.real)] as const);
   const stranger = strangers(whole);
   if (stranger !== null) {
+    rows.push(['another patient', strangerDice(whole, patients, stranger, masksOf)]);
     const row = realismOf(
       whole, patients, (clip) => stranger.get(clip)!.runs.real, ({ runs }) => runs.real);
     realism.push(['another patient', { ...row, worstRadius: null }]);
@@ -99,6 +107,17 @@ function effectsOf(
       if (Object.values(estimates).includes(null)) return [];
       return [{ condition, figure, ...estimates } as Effect];
     }));
+}
+
+/** Dice of masks that have nothing to do with each other: what obeying nothing is worth. */
+function strangerDice(
+  clips: readonly ClipResult[], patients: readonly string[],
+  stranger: ReadonlyMap<ClipResult, ClipResult>, masksOf: (id: string) => Labels,
+): Partial<Record<FigureName, Estimate>> {
+  const pairs = clips.map((clip) => [masksOf(clip.id), masksOf(stranger.get(clip)!.id)] as const);
+  const mean = (label: number) =>
+    bootstrapMean(pairs.map(([own, other]) => dice(own, other, label)), patients)!;
+  return { 'dice-lv': mean(1), 'dice-myo': mean(2), 'dice-la': mean(3) };
 }
 
 type Measured = ClipResult['runs'][string];

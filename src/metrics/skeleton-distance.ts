@@ -55,7 +55,7 @@ function meanAt(
 }
 
 export interface StrokeAgreement {
-  /** Mean grey along the stroke minus its surroundings', in 0..255, over the frames with a stroke. */
+  /** Mean grey of the stroke minus its surroundings', 0..255, over the frames with a stroke. */
   readonly contrast: number;
   /**
    * Mean length in pixels of the shift (whole pixels, at most `searchReach`) at which the stroke is

@@ -63,7 +63,9 @@ export function radialSpectrum(video: Frames, window: Float32Array): Float64Arra
 }
 
 /** Mean of a radial spectrum over a band in units of Nyquist, its upper end included. */
-export function bandPower(spectrum: ArrayLike<number>, [from, to]: readonly [number, number]): number {
+export function bandPower(
+  spectrum: ArrayLike<number>, [from, to]: readonly [number, number],
+): number {
   const radii = spectrum.length;
   let [sum, count] = [0, 0];
   for (let r = 1; r <= radii; r++) {
@@ -71,7 +73,9 @@ export function bandPower(spectrum: ArrayLike<number>, [from, to]: readonly [num
     sum += spectrum[r - 1];
     count++;
   }
-  if (count === 0) throw new Error(`spectrum: expected radii in ${from}..${to} of Nyquist, got none`);
+  if (count === 0) {
+    throw new Error(`spectrum: expected radii in ${from}..${to} of Nyquist, got none`);
+  }
   return sum / count;
 }
 

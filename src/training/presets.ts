@@ -96,7 +96,7 @@ function small(): Preset {
     segmenter: {
       network: { widths: [16, 24, 32, 48, 64], groups: 8 },
       optimization: {
-        trainBatchSize: 8, maxTrainSteps: 600, learningRate: 2e-3, lrWarmupSteps: 50, emaDecay: 0.98,
+        trainBatchSize: 8, maxTrainSteps: 1000, learningRate: 2e-3, lrWarmupSteps: 50, emaDecay: 0.99,
       },
       loop,
     },

@@ -14,7 +14,7 @@ import { Optimization, optimizationConfig } from './optimization.ts';
 import { shuffledOrder } from './order.ts';
 import { allFrames, labels, pictures, type FrameOf, type PreparedClip } from './prepared-clip.ts';
 
-/** The segmenter that measures generated videos: trained on real frames only, apart from the model. */
+/** The segmenter that measures generated videos: trained on real frames, apart from the model. */
 export const segmenterStageConfig = z.strictObject({
   network: segmenterConfig.prefault({}),
   optimization: optimizationConfig,

@@ -11,6 +11,7 @@ import { Results } from '../../src/evaluation/results.ts';
 import { summarize } from '../../src/evaluation/summary.ts';
 import { readPng } from '../../src/frames/png.ts';
 import { HeartBeat } from '../../src/heartbeat/heartbeat.ts';
+import { dice } from '../../src/metrics/dice.ts';
 import { Segmenter } from '../../src/metrics/segmenter.ts';
 import { rootPath, type Path } from '../../src/nn/path.ts';
 import { resolveConfig } from '../../src/training/config.ts';
@@ -34,7 +35,7 @@ describe('evaluate', () => {
     // patient 10 is the first of the testing split
     writePhantom(join(folder, 'data'), { patients: 1, seed: 2, firstPatient: 10 });
     const video = { ...config.model, unet: { ...config.model.unet, temporal: true } };
-    model = new HeartBeat(video, { dtype: 'bfloat16', vaeDtype: 'bfloat16', seed: 1 });
+    model = new HeartBeat(video, { dtype: 'bfloat16', seed: 1 });
     // an untrained network is deaf: what carries conditions is zero at birth
     for (const name of ['unet', 'local_encoders'] as const) fill(model.components[name].state());
     path = rootPath({ seed: 1 });
@@ -91,6 +92,8 @@ describe('evaluate', () => {
 
   it('measures again with another segmenter, without making videos', async () => {
     const kept = await stampOf();
+    await evaluate({ ...options, segmenterHash: 'other', clips: 1 });
+    assert.throws(() => new Results(output).all(), /was measured otherwise than patient0010_/);
     await evaluate({ ...options, segmenterHash: 'other' });
     assert.equal(await stampOf(), kept);
     assert.notEqual(new Results(output).result('patient0010_2CH', 'other'), null);
@@ -101,7 +104,7 @@ describe('evaluate', () => {
     await assert.rejects(evaluate({ ...options, numInferenceSteps: 3 }),
       /made otherwise \(numInferenceSteps: expected 3, got 2\)/);
     await assert.rejects(evaluate({ ...options, modelHash: 'xyz' }), /made otherwise \(model/);
-    const file = join(output, 'clips', 'patient0010_2CH', 'clip.json');
+    const file = join(output, 'clips', 'patient0010_4CH', 'clip.json'); // the first
     const content = readFileSync(file);
     writeFileSync(file, JSON.stringify({ hash: 'another' }));
     await assert.rejects(evaluate({ ...options, segmenterHash: 'third' }), /data set has changed/);
@@ -112,7 +115,9 @@ describe('evaluate', () => {
 
   it('reports in text, Markdown and JSON', () => {
     const results = new Results(output);
-    const summary = summarize(results.all(), results.settings());
+    const summary = summarize(results.all(), results.settings(), (id) => results.masks(id));
+    assert.equal(dice(results.masks('patient0010_2CH'), results.masks('patient0010_2CH'), 1), 1);
+    assert.ok(new Set(results.masks('patient0010_4CH').data).size === 4);
     assert.deepEqual([summary.clips, summary.patients], [2, 1]);
     writeReport(output, summary);
     const markdown = readFileSync(join(output, 'report.md'), 'utf8');

@@ -5,11 +5,13 @@ import { figures, type FigureName } from '../../src/evaluation/figures.ts';
 import type { ClipResult, Settings } from '../../src/evaluation/results.ts';
 import { planRuns } from '../../src/evaluation/runs.ts';
 import { summarize } from '../../src/evaluation/summary.ts';
+import { labelFrames } from '../../src/frames/frames.ts';
 
 const plan = planRuns(conditionNames);
 const settings: Settings = {
   model: 'abc', seed: 0, numInferenceSteps: 50, guidanceScale: 2, sampler: 'ddim',
-  precision: 'bfloat16', base: ['text', 'mask'], split: 'testing', resolution: 128, frames: 16, plan,
+  precision: 'bfloat16', base: ['text', 'mask'], split: 'testing', resolution: 128, frames: 16,
+  plan,
 };
 
 /** A clip whose runs have these figures; others are 1. */
@@ -36,6 +38,9 @@ const good = (shift = 0) => (run: string, name: FigureName): number => {
   if (name === 'prior-histogram') return run.includes('image') ? 2 : 9 + shift;
   return 1;
 };
+/** Every second patient's cavity covers half of the others'. */
+const masksOf = (id: string) => labelFrames(1, 2, 2,
+  Uint8Array.from(Number(id[1]) % 2 === 0 ? [1, 1, 0, 0] : [1, 0, 0, 0]));
 const ids = ['p1_4CH', 'p2_4CH', 'p3_4CH', 'p4_4CH'];
 
 describe('plan', () => {
@@ -62,7 +67,7 @@ describe('plan', () => {
 describe('summary', () => {
   it('meets every criterion with good figures', () => {
     const results = ids.map((id, i) => clip(id, good(i / 100)));
-    const summary = summarize(results, settings);
+    const summary = summarize(results, settings, masksOf);
     assert.deepEqual(summary.criteria.filter(({ met }) => !met), []);
     assert.equal(summary.criteria.length, 3 + 4 + 2 * 5);
     assert.ok(Math.abs(summary.runs.text['dice-lv']!.mean - 0.4) < 1e-12);
@@ -70,6 +75,7 @@ describe('summary', () => {
     assert.ok(Math.abs(effect.difference.mean - (0.2 - 0.515)) < 1e-9);
     assert.ok(effect.difference.low < effect.difference.mean);
     assert.equal(summary.realism.all.greyDistance.mean, (255 * 4) / 64);
+    assert.ok(Math.abs(summary.runs['another patient']['dice-lv']!.mean - 2 / 3) < 1e-12);
   });
 
   it('fails what fails: no effect, blurred speckle, flicker, text as good as the mask', () => {
@@ -78,7 +84,7 @@ describe('summary', () => {
       return name === 'frame-difference' && run !== 'real' ? 1.5 : 1;
     };
     const blurred = (run: string) => (run === 'real' ? 1 : 0.1);
-    const { criteria } = summarize(ids.map((id) => clip(id, bad, blurred)), settings);
+    const { criteria } = summarize(ids.map((id) => clip(id, bad, blurred)), settings, masksOf);
     const met = criteria.filter((row) => row.met).map(({ what }) => what);
     assert.deepEqual(met, ['mask given (text+mask), LV Dice']);
     const power = criteria.find(({ what }) => what.includes('0.5..0.75'))!;
@@ -91,17 +97,17 @@ describe('summary', () => {
     const some = (run: string, name: FigureName) =>
       (name === 'flow-error' && run.startsWith('text+mask') ? null : 1);
     const results = [...ids.slice(1).map((id) => clip(id, good())), clip(ids[0], some)];
-    const summary = summarize(results, settings);
+    const summary = summarize(results, settings, masksOf);
     assert.equal(summary.effects.find(({ figure }) => figure === 'flow-error')!.on.n, 3);
-    const none = summarize(ids.map((id) => clip(id, some)), settings);
+    const none = summarize(ids.map((id) => clip(id, some)), settings, masksOf);
     assert.ok(!none.effects.some(({ figure }) => figure === 'flow-error'));
     assert.ok(!none.criteria.some(({ what }) => what.startsWith('flow')));
   });
 
   it('needs a measured clip; one clip has no other patient', () => {
-    assert.throws(() => summarize([], settings), /at least 1 measured clip/);
+    assert.throws(() => summarize([], settings, masksOf), /at least 1 measured clip/);
     const half = { ...clip(ids[0], good()), runs: {} };
-    assert.throws(() => summarize([half], settings), /at least 1/);
-    assert.ok(!('another patient' in summarize([clip(ids[0], good())], settings).realism));
+    assert.throws(() => summarize([half], settings, masksOf), /at least 1/);
+    assert.ok(!('another patient' in summarize([clip(ids[0], good())], settings, masksOf).realism));
   });
 });

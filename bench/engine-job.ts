@@ -3,7 +3,7 @@ import { UNetConfig } from '../src/models/unet.ts';
 import type { presets } from '../src/training/presets.ts';
 
 /** Parts of the benchmark that run in one process; the steps have one each, for their memory. */
-export type Part = 'operators' | 'train' | 'sample' | 'check';
+export type Part = 'operators' | 'train' | 'sample' | 'check' | 'weights';
 export type Precision = 'float32' | 'bfloat16';
 
 /** What differs from process to process. */
@@ -13,7 +13,7 @@ export interface JobOptions {
   readonly threads: number;
   readonly iterations: number;
   readonly warmUp: number;
-  /** Where the outputs go that are compared. */
+  /** Where the weights are, and the outputs go that are compared. */
   readonly folder: string;
   /** Whether PyTorch's side works in channels-last; this engine's networks always do. */
   readonly channelsLast: boolean;

@@ -11,10 +11,11 @@ import { NoiseSchedule } from '../src/diffusion/schedule.ts';
 import type { Context } from '../src/models/cross-attention.ts';
 import { UNet } from '../src/models/unet.ts';
 import { multiHeadAttention } from '../src/nn/attention.ts';
-import { rootPath, type Path } from '../src/nn/path.ts';
-import { noGrad, peakBytes, liveBytes, resetPeakBytes, scope } from '../src/tensor/memory.ts';
+import { rootPath } from '../src/nn/path.ts';
+import { liveBytes, noGrad, peakBytes, resetPeakBytes, scope } from '../src/tensor/memory.ts';
 import { libtorch, native } from '../src/tensor/native.ts';
 import { conv2d, mseLoss } from '../src/tensor/ops.ts';
+import { readSafetensors, writeSafetensors } from '../src/tensor/safetensors.ts';
 import { tensor, type Tensor } from '../src/tensor/tensor.ts';
 import { Optimization, optimizationConfig } from '../src/training/optimization.ts';
 import { data, fill } from '../test/support/reference-fill.ts';
@@ -23,6 +24,7 @@ import type { Job, Measurement, Report } from './engine-job.ts';
 const job = JSON.parse(process.argv[2]) as Job;
 native().setThreads(job.threads);
 const schedule = new NoiseSchedule();
+const weightsFile = join(job.folder, 'weights.safetensors');
 
 /** Bytes of VmRSS or VmHWM; the process's largest where the system has no such file. */
 function resident(key: 'VmRSS' | 'VmHWM'): number {
@@ -66,7 +68,7 @@ function bothWays(name: string, inputs: Tensor[], forward: (...x: Tensor[]) => T
     [`${name}, forward`]: timed(() => noGrad(() => scope(() => void forward(...inputs)))),
     [`${name}, forward and backward`]: timed(() =>
       scope(() => {
-        const leaves = inputs.map((x) => x.detach().requires_grad_());
+        const leaves = inputs.map((x) => x.detach().requiresGrad_());
         forward(...leaves).backward({ gradient: seed });
       }),
     ),
@@ -108,9 +110,9 @@ function overhead(): Results {
 /** The network and its inputs; half-precision training casts float32 weights at use. */
 function network(training: boolean) {
   const inner = training ? 'float32' : job.dtype;
-  const root: Path = rootPath({ dtype: inner });
+  const root = rootPath({ dtype: inner });
   const unet = new UNet(root, job.unet);
-  fill(root.parameters());
+  scope(() => root.load(readSafetensors(weightsFile).tensors));
   const clips = training ? job.clips : 1;
   const { in_channels: c, sample_size: side, cross_attention_dim: width } = job.unet;
   const latents = [clips * job.frames, c, side, side];
@@ -154,12 +156,22 @@ function sampling() {
 function stepCase(name: 'train' | 'sample'): Results {
   const step = name === 'train' ? training().step : sampling();
   forgetPeak();
-  const [before] = [liveBytes(), resetPeakBytes()];
+  resetPeakBytes();
+  const before = liveBytes();
   const measured = timed(() => scope(() => void step()));
   const tensors = peakBytes() - before;
   return {
     [`${name} step`]: { ...measured, resident: resident('VmHWM') - baseline, tensors },
   };
+}
+
+/** Numbers that leave no branch of the network at zero, for both sides. */
+function writeWeights(): Results {
+  const root = rootPath();
+  new UNet(root, job.unet);
+  fill(root.parameters());
+  writeSafetensors(weightsFile, root.parameters(), {});
+  return {};
 }
 
 /** Outputs for the comparison, as flat float32 files in job.folder. */
@@ -186,8 +198,9 @@ const results = Object.assign(
   {},
   ...job.parts.map((part) =>
     scope(() => {
-      if (part === 'operators') return operators();
-      return part === 'check' ? check() : stepCase(part);
+      if (part === 'weights') return writeWeights();
+      if (part === 'check') return check();
+      return part === 'operators' ? operators() : stepCase(part);
     }),
   ),
 );

@@ -15,7 +15,7 @@ import torch
 here = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [here, os.path.join(here, '..', 'test', 'golden')]
 from engine_network import UNet, attend  # noqa: E402
-from reference_fill import data, fill  # noqa: E402
+from reference_fill import data  # noqa: E402
 
 job = json.loads(sys.argv[1])
 torch.set_num_threads(job['threads'])
@@ -37,6 +37,19 @@ def resident(key):
 def forget_peak():
     with contextlib.suppress(OSError), open('/proc/self/clear_refs', 'w') as file:
         file.write('5')
+
+
+def weights():
+    """The float32 tensors of job.folder's safetensors file."""
+    with open(os.path.join(job['folder'], 'weights.safetensors'), 'rb') as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), 'little')))
+        out = {}
+        for key, entry in header.items():
+            if key != '__metadata__':
+                begin, end = entry['data_offsets']
+                flat = np.fromfile(file, '<f4', (end - begin) // 4)
+                out[key] = torch.from_numpy(flat.reshape(entry['shape']))
+    return out
 
 
 def timed(work, repeats=1):
@@ -110,7 +123,8 @@ class Steps:
 
     def __init__(self, training):
         # Half-precision training keeps float32 weights and casts at use; sampling casts them once.
-        self.net = fill(UNet(job['unet']))
+        self.net = UNet(job['unet'])
+        self.net.load_state_dict(weights())
         self.mixed = training and dtype == torch.bfloat16
         self.inner = dtype if not training else torch.float32
         self.net.to(self.inner).to(memory_format=layout)

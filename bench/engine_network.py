@@ -9,6 +9,28 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+OLD = torch.__version__.startswith('1.')
+
+
+class InFloat32:
+    """torch 1's norms have slow bfloat16 kernels and none for float32 weights: there, casts."""
+
+    def forward(self, x):
+        if not OLD or x.dtype == torch.float32:
+            return super().forward(x)
+        weight, bias = self.weight.float(), self.bias.float()
+        if isinstance(self, nn.GroupNorm):
+            return F.group_norm(x.float(), self.num_groups, weight, bias, self.eps).to(x.dtype)
+        return F.layer_norm(x.float(), self.normalized_shape, weight, bias, self.eps).to(x.dtype)
+
+
+class GroupNorm(InFloat32, nn.GroupNorm):
+    pass
+
+
+class LayerNorm(InFloat32, nn.LayerNorm):
+    pass
+
 
 def attend(q, k, v, heads):
     """(b, n, c), (b, m, c), (b, m, c) -> (b, n, c)"""
@@ -75,11 +97,11 @@ class FeedForward(nn.Module):
 class TransformerBlock(nn.Module):
     def __init__(self, channels, context, heads):
         super().__init__()
-        self.norm1 = nn.LayerNorm(channels)
+        self.norm1 = LayerNorm(channels)
         self.attn1 = Attention(channels, channels, heads)
-        self.norm2 = nn.LayerNorm(channels)
+        self.norm2 = LayerNorm(channels)
         self.attn2 = CrossAttention(channels, context, heads)
-        self.norm3 = nn.LayerNorm(channels)
+        self.norm3 = LayerNorm(channels)
         self.ff = FeedForward(channels)
 
     def forward(self, x, text, image):
@@ -91,7 +113,7 @@ class TransformerBlock(nn.Module):
 class SpatialTransformer(nn.Module):
     def __init__(self, channels, config):
         super().__init__()
-        self.norm = nn.GroupNorm(config['norm_num_groups'], channels, 1e-6)
+        self.norm = GroupNorm(config['norm_num_groups'], channels, 1e-6)
         self.proj_in = nn.Conv2d(channels, channels, 1)
         context, heads = config['cross_attention_dim'], config['attention_head_dim']
         self.transformer_blocks = nn.ModuleList([TransformerBlock(channels, context, heads)])
@@ -107,7 +129,7 @@ class SpatialTransformer(nn.Module):
 class TemporalAttention(Attention):
     def __init__(self, channels, heads):
         super().__init__(channels, channels, heads)
-        self.norm = nn.LayerNorm(channels)
+        self.norm = LayerNorm(channels)
 
     def forward(self, x, frames):
         n, c, h, w = x.shape
@@ -125,10 +147,10 @@ class ResnetBlock(nn.Module):
     def __init__(self, inside, out, config):
         super().__init__()
         groups, eps = config['norm_num_groups'], config['norm_eps']
-        self.norm1 = nn.GroupNorm(groups, inside, eps)
+        self.norm1 = GroupNorm(groups, inside, eps)
         self.conv1 = nn.Conv2d(inside, out, 3, padding=1)
         self.time_emb_proj = nn.Linear(config['block_out_channels'][0] * 4, out)
-        self.norm2 = nn.GroupNorm(groups, out, eps)
+        self.norm2 = GroupNorm(groups, out, eps)
         self.conv2 = nn.Conv2d(out, out, 3, padding=1)
         if inside != out:
             self.conv_shortcut = nn.Conv2d(inside, out, 1)
@@ -178,7 +200,7 @@ class Block(nn.Module):
 
 
 class UNet(nn.Module):
-    """The levels all attend, as the preset has them; `config` is the preset's U-Net."""
+    """`config` is the preset's U-Net, in diffusers' names."""
 
     def __init__(self, config):
         super().__init__()
@@ -195,7 +217,8 @@ class UNet(nn.Module):
         for level, width in enumerate(widths):
             inputs = [below] + [width] * (layers - 1)
             resample = 'down' if level < last else None
-            self.down_blocks.append(Block(inputs, width, config, layers, resample))
+            attends = layers * config['down_block_types'][level].startswith('CrossAttn')
+            self.down_blocks.append(Block(inputs, width, config, attends, resample))
             skips += [width] * (layers + (level < last))
             below = width
         self.mid_block = Block([below, below], below, config, 1)
@@ -205,9 +228,11 @@ class UNet(nn.Module):
             for _ in range(layers + 1):
                 inputs.append((inputs and widths[level] or below) + skips.pop())
             resample = 'up' if level > 0 else None
-            self.up_blocks.append(Block(inputs, widths[level], config, layers + 1, resample))
+            kind = config['up_block_types'][last - level]
+            attends = (layers + 1) * kind.startswith('CrossAttn')
+            self.up_blocks.append(Block(inputs, widths[level], config, attends, resample))
             below = widths[level]
-        self.conv_norm_out = nn.GroupNorm(config['norm_num_groups'], first, config['norm_eps'])
+        self.conv_norm_out = GroupNorm(config['norm_num_groups'], first, config['norm_eps'])
         self.conv_out = nn.Conv2d(first, config['out_channels'], 3, padding=1)
 
     def forward(self, z, t, text, image, local):

@@ -8,8 +8,13 @@
 
 #include <atomic>
 #include <cstring>
+#include <map>
 #include <mutex>
+#include <set>
+#include <unordered_map>
 #include <vector>
+
+#include <sys/mman.h>
 #if defined(__APPLE__)
 #include <malloc/malloc.h>
 #define allocatedSize malloc_size
@@ -28,52 +33,108 @@ struct Block {
   int64_t size;
 };
 
-// Blocks of a step come back at the next one: fresh pages cost the kernel more than many an
-// operator costs us. Freed large blocks wait here, oldest first, as long as all memory together
-// stays near the most that was ever in use at once.
-class Cache {
-  static constexpr int64_t kLarge = 1 << 20;
+// Large blocks live outside malloc's heap, where the small objects that wait for JavaScript's
+// collector would pin every page around them. Freed ranges are joined with their neighbours and
+// wait here for the next step: fresh pages cost the kernel more than many an operator costs us.
+// What waits and what is in use stay near the most that was ever in use at once.
+class LargeBlocks {
+  using Ranges = std::map<char*, int64_t>;
+  static constexpr int64_t kPage = 64 * 1024;  // a multiple of every system's page
   std::mutex mutex;
-  std::vector<Block> blocks;
-  int64_t held = 0;
+  std::unordered_map<char*, int64_t> used;
+  Ranges free;
+  std::set<std::pair<int64_t, char*>> bySize;  // the same
+  int64_t held = 0;                            // sum of them
   int64_t most = 64 << 20;
 
+  void add(char* data, int64_t size) {
+    free[data] = size;
+    bySize.insert({size, data});
+    held += size;
+  }
+
+  void remove(Ranges::iterator range) {
+    held -= range->second;
+    bySize.erase({range->second, range->first});
+    free.erase(range);
+  }
+
+  // Small ranges go first: they are what nothing fits.
   void evictTo(int64_t allowed) {
-    size_t count = 0;
-    while (count < blocks.size() && held > allowed) {
-      held -= blocks[count].size;
-      c10::free_cpu(blocks[count++].data);
+    while (held > allowed && !free.empty()) {
+      auto [size, data] = *bySize.begin();
+      int64_t excess = std::min(size, (held - allowed + kPage - 1) / kPage * kPage);
+      remove(free.find(data));
+      munmap(data + size - excess, excess);
+      if (size > excess) add(data, size - excess);
     }
-    blocks.erase(blocks.begin(), blocks.begin() + count);
+  }
+
+  // Pages of the largest range that waits, moved where there is room for the rest; else new ones.
+  char* grow(int64_t size) {
+#if defined(__linux__)
+    if (!free.empty()) {
+      auto [length, data] = *bySize.rbegin();
+      void* moved = mremap(data, length, size, MREMAP_MAYMOVE);
+      if (moved != MAP_FAILED) {
+        remove(free.find(data));
+        return static_cast<char*>(moved);
+      }
+    }
+#endif
+    void* data = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return data == MAP_FAILED ? nullptr : static_cast<char*>(data);
   }
 
  public:
-  void* take(int64_t size) {
-    if (size < kLarge) return nullptr;
+  static constexpr int64_t kLeast = 256 * 1024;
+
+  // A block of at least `size` bytes; {nullptr, 0} where the system has none.
+  Block take(int64_t size) {
     std::lock_guard<std::mutex> lock(mutex);
-    auto best = blocks.rend();
-    for (auto block = blocks.rbegin(); block != blocks.rend(); ++block)
-      if (block->size >= size && block->size <= size + size / 4 &&
-          (best == blocks.rend() || block->size < best->size))
-        best = block;
-    if (best != blocks.rend()) {
-      void* data = best->data;
-      held -= best->size;
-      blocks.erase(std::next(best).base());
-      return data;
+    size = (size + kPage - 1) / kPage * kPage;
+    most = std::max(most, live + size);
+    auto best = bySize.lower_bound({size, nullptr});
+    char* data = nullptr;
+    if (best != bySize.end()) {
+      auto [length, start] = *best;
+      data = start;
+      remove(free.find(start));
+      if (length > size) add(start + size, length - size);
+    } else {
+      data = grow(size);
+      evictTo(std::max<int64_t>(0, most + most / 16 - live - size));
+      if (!data) data = grow(size);
+      if (!data) return {nullptr, 0};
     }
-    int64_t wanted = live + size;
-    most = std::max(most, wanted);
-    evictTo(std::max<int64_t>(0, most + most / 32 - wanted));
-    return nullptr;
+    used[data] = size;
+    return {data, size};
   }
 
-  bool give(Block block) {
-    if (block.size < kLarge) return false;
+  // Takes a block back; the bytes it had, or 0 where it is none of these.
+  int64_t give(void* block) {
+    if (reinterpret_cast<uintptr_t>(block) % 4096 != 0) return 0;
     std::lock_guard<std::mutex> lock(mutex);
-    blocks.push_back(block);
-    held += block.size;
-    return true;
+    auto found = used.find(static_cast<char*>(block));
+    if (found == used.end()) return 0;
+    char* data = found->first;
+    int64_t size = found->second, given = size;
+    used.erase(found);
+    auto after = free.lower_bound(data);
+    if (after != free.begin()) {
+      auto before = std::prev(after);
+      if (before->first + before->second == data) {
+        data = before->first;
+        size += before->second;
+        remove(before);
+      }
+    }
+    if (after != free.end() && after->first == data + size) {
+      size += after->second;
+      remove(after);
+    }
+    add(data, size);
+    return given;
   }
 
   void clear() {
@@ -83,30 +144,33 @@ class Cache {
 };
 
 // Never destroyed: tensors may outlive the static variables of this file.
-Cache& cache = *new Cache();
+LargeBlocks& large = *new LargeBlocks();
 
 void release(void* data) {
   if (!data) return;
-  auto size = static_cast<int64_t>(allocatedSize(data));
+  int64_t size = large.give(data);
+  if (size == 0) {
+    size = static_cast<int64_t>(allocatedSize(data));
+    c10::free_cpu(data);
+  }
   live -= size;
-  if (!cache.give({data, size})) c10::free_cpu(data);
 }
 
-void* fresh(size_t size) {
-  try {
-    return c10::alloc_cpu(size);
-  } catch (const c10::Error&) {
-    cache.clear();
-    return c10::alloc_cpu(size);
+Block allocate(int64_t size) {
+  if (size >= LargeBlocks::kLeast) {
+    Block block = large.take(size);
+    if (block.data) return block;
   }
+  // Says so itself where there is no memory.
+  void* data = c10::alloc_cpu(size);
+  return {data, data ? static_cast<int64_t>(allocatedSize(data)) : 0};
 }
 
 class CountingAllocator final : public c10::Allocator {
   c10::DataPtr make(size_t size) const {
-    void* data = cache.take(static_cast<int64_t>(size));
-    if (!data) data = fresh(size);
+    auto [data, taken] = heartbeat::allocate(static_cast<int64_t>(size));
     if (data) {
-      int64_t now = live += static_cast<int64_t>(allocatedSize(data));
+      int64_t now = live += taken;
       int64_t before = peak;
       while (now > before && !peak.compare_exchange_weak(before, now)) {
       }
@@ -139,7 +203,7 @@ napi_value liveBytes(napi_env env, napi_callback_info) {
 
 napi_value emptyCache(napi_env env, napi_callback_info) {
   return guarded(env, [&]() -> napi_value {
-    cache.clear();
+    large.clear();
     return nullptr;
   });
 }

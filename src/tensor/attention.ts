@@ -1,6 +1,7 @@
-import { bmm, cat, maskedFill, triu } from './aten.ts';
+import { bmm, cat, chunk, maskedFill, triu } from './aten.ts';
 import { ones } from './creation.ts';
 import { hasOperator } from './device.ts';
+import { scope } from './memory.ts';
 import { native } from './native.ts';
 import { operator } from './operator.ts';
 import { Tensor } from './tensor-class.ts';
@@ -28,7 +29,7 @@ const fused = operator<
   optional: true,
 });
 /** Scores held at once, in elements: they stay in cache, and softmax(QK)V is bound by memory. */
-const scoresAtOnce = 1 << 18;
+const scoresAtOnce = 1 << 20;
 
 let present: boolean | null = null;
 
@@ -60,7 +61,11 @@ function fusedTakesScale(): boolean {
   return (native().schema('aten::scaled_dot_product_attention', '') ?? '').includes('scale');
 }
 
-/** The same in plain operators, `rows` queries at a time. */
+/**
+ * The same in plain operators: as many elements of the batch at a time as their scores fit in
+ * `scoresAtOnce`, and of one element that does not fit, `rows` queries at a time. The products of
+ * whole heads come first because libtorch multiplies a batch of matrices one by one.
+ */
 export function plainAttention(
   q: Tensor,
   k: Tensor,
@@ -71,36 +76,58 @@ export function plainAttention(
   const [batch, heads, n, d] = q.shape;
   const m = k.shape[2];
   const { mask, causal = false, scale = 1 / Math.sqrt(d) } = options;
-  const step = rows ?? Math.max(16, Math.floor(scoresAtOnce / Math.max(1, batch * heads * m)));
-  // Scaled once, before the scores: they are the large part.
-  const [queries, keys, values] = [q.mul(scale), k, v].map((x) =>
-    x.reshape([batch * heads, x.shape[2], x.shape[3]]),
-  );
-  const keysT = keys.transpose(1, 2); // bh d m
-  const blocks: Tensor[] = [];
-  for (let start = 0; start === 0 || start < n; start += step) {
-    const length = Math.min(step, n - start);
-    const block = length === n ? queries : queries.narrow(1, start, length);
-    let scores = bmm(block, keysT); // bh length m
-    if (mask) {
-      const perQuery = mask.rank >= 2 && mask.shape[mask.rank - 2] === n && n > 1;
-      const part = perQuery ? mask.narrow(-2, start, length) : mask;
-      scores = masked(scores.reshape([batch, heads, length, m]), part).reshape([
-        batch * heads,
-        length,
-        m,
-      ]);
-    }
-    if (causal) {
-      const hidden = triu(ones([length, m], { dtype: 'uint8', device: q.device }), start + 1).to(
-        'bool',
-      );
-      scores = maskedFill(scores, hidden, -Infinity);
-    }
-    blocks.push(bmm(scores.softmax(-1), values));
-  }
-  const mixed = blocks.length === 1 ? blocks[0] : cat(blocks, 1);
-  return mixed.reshape([batch, heads, n, v.shape[3]]);
+  const scores = Math.max(1, heads * n * m);
+  const groups = Math.ceil(batch / Math.max(1, Math.floor(scoresAtOnce / scores)));
+  const fitting = Math.max(16, Math.floor(scoresAtOnce / Math.max(1, heads * m)));
+  const step = rows ?? (scores <= scoresAtOnce ? n : fitting);
+  // Not narrow: the gradient of a part of a tensor is a whole one of zeros around it.
+  const parts = (x: Tensor) => (groups <= 1 ? [x] : chunk(x, groups, 0));
+  return scope(() => {
+    // Scaled once, before the scores: they are the large part.
+    const [queries, keys, values] = [q.mul(scale), k, v].map(parts);
+    const masks = mask?.rank === 4 && mask.shape[0] === batch ? parts(mask) : [];
+    const mixed = queries.map((query, i) =>
+      attendInRows(query, keys[i], values[i], { mask: masks[i] ?? mask, causal }, step),
+    );
+    return mixed.length === 1 ? mixed[0] : cat(mixed, 0);
+  });
+}
+
+/** softmax(Q K^T + mask) V, `step` queries at a time; each block's scores are released with it. */
+function attendInRows(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  { mask, causal }: AttentionOptions,
+  step: number,
+): Tensor {
+  const [batch, heads, n] = q.shape;
+  const m = k.shape[2];
+  return scope(() => {
+    const [queries, keys, values] = [q, k, v].map((x) =>
+      x.reshape([batch * heads, x.shape[2], x.shape[3]]),
+    );
+    const keysT = keys.transpose(1, 2); // bh d m
+    const attend = (block: Tensor, start: number): Tensor => {
+      const length = block.shape[1];
+      let scores = bmm(block, keysT); // bh length m
+      if (mask) {
+        const perQuery = mask.rank >= 2 && mask.shape[mask.rank - 2] === n && n > 1;
+        const part = perQuery ? mask.narrow(-2, start, length) : mask;
+        const apart = scores.reshape([batch, heads, length, m]);
+        scores = masked(apart, part).reshape([batch * heads, length, m]);
+      }
+      if (causal) {
+        const all = ones([length, m], { dtype: 'uint8', device: q.device });
+        scores = maskedFill(scores, triu(all, start + 1).to('bool'), -Infinity);
+      }
+      return bmm(scores.softmax(-1), values);
+    };
+    const blocks = step >= n ? [queries] : chunk(queries, Math.ceil(n / step), 1);
+    const mixed = blocks.map((block, i) => scope(() => attend(block, i * blocks[0].shape[1])));
+    const whole = mixed.length === 1 ? mixed[0] : cat(mixed, 1);
+    return whole.reshape([batch, heads, n, v.shape[3]]);
+  });
 }
 
 function masked(scores: Tensor, mask: Tensor): Tensor {

@@ -99,7 +99,8 @@ function compareOutputs(python: string): boolean {
     return Object.keys(outputs).map(difference);
   });
   Object.values(outputs).forEach((text, row) => {
-    console.log(`| ${text} | ${columns.map((column) => column[row].toExponential(1)).join(' | ')} |`);
+    const cells = columns.map((column) => column[row].toExponential(1));
+    console.log(`| ${text} | ${cells.join(' | ')} |`);
   });
   const exact = dtypes.indexOf('float32');
   return exact < 0 || columns[exact].every((value) => value < largestDifference);
@@ -164,7 +165,8 @@ const milliseconds = (value: number) => (value < 0.1 ? value.toFixed(4) : value.
 const mebibytes = (value: number) => (value / 2 ** 20).toFixed(0);
 
 function printTable(head: readonly string[], rows: readonly (readonly string[])[]): void {
-  console.log(`\n| ${head.join(' | ')} |\n|${head.map((_, i) => (i < 3 ? '---|' : '---:|')).join('')}`);
+  const rule = head.map((_, i) => (i < 3 ? '---|' : '---:|')).join('');
+  console.log(`\n| ${head.join(' | ')} |\n|${rule}`);
   for (const row of rows) console.log(`| ${row.join(' | ')} |`);
 }
 

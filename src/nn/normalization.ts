@@ -1,3 +1,4 @@
+import { scope } from '../tensor/memory.ts';
 import { batchNorm, groupNorm, layerNorm } from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { castLike, toFloat } from './cast.ts';
@@ -49,15 +50,16 @@ export class GroupNorm extends Module<[Tensor], Tensor> {
   private channelsLast(x: Tensor): Tensor {
     const [n, channels, height, width] = x.shape;
     const members = channels / this.groups;
-    const pixels = toFloat(x.permute([0, 2, 3, 1])).reshape([n, height * width, channels]);
     const share = 1 / (height * width * members);
     const overGroup = (sums: Tensor) =>
       sums.reshape([n, this.groups, members]).sum(2, true).mul(share);
-    const mean = overGroup(pixels.sum(1))
-      .expand([n, this.groups, members])
-      .reshape([n, 1, channels]);
-    const centred = pixels.sub(mean);
-    const variance = overGroup(centred.square().sum(1)); // n groups 1
+    // Each line releases its own temporaries, which are as large as the picture.
+    const centred = scope(() => {
+      const pixels = toFloat(x.permute([0, 2, 3, 1])).reshape([n, height * width, channels]);
+      const mean = overGroup(pixels.sum(1)).expand([n, this.groups, members]);
+      return pixels.sub(mean.reshape([n, 1, channels]));
+    });
+    const variance = scope(() => overGroup(centred.square().sum(1))); // n groups 1
     const weight = toFloat(this.weight).reshape([1, this.groups, members]);
     const scale = variance.add(this.eps).rsqrt().mul(weight).reshape([n, 1, channels]);
     const y = centred.mul(scale).add_(toFloat(this.bias)); // n hw c

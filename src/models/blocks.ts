@@ -14,6 +14,22 @@ export interface ResnetConfig {
   readonly timeChannels: number | null;
 }
 
+/** Group norm, SiLU and a 3x3 convolution, keys `norm<number> conv<number>`. */
+class ActivatedConvolution extends Module<[Tensor], Tensor> {
+  private readonly norm: GroupNorm;
+  private readonly conv: Conv2d;
+
+  constructor(path: Path, number: 1 | 2, inside: number, out: number, config: ResnetConfig) {
+    super();
+    this.norm = new GroupNorm(path.sub(`norm${number}`), config.groups, inside, config.eps);
+    this.conv = new Conv2d(path.sub(`conv${number}`), inside, out, 3, { padding: 1 });
+  }
+
+  forward(x: Tensor): Tensor {
+    return this.conv.call(silu(this.norm.call(x))); // n out h w
+  }
+}
+
 /**
  * Residual block of DDPM as diffusers names it: `norm1 conv1 time_emb_proj norm2 conv2
  * conv_shortcut`. (n, in, h, w) -> (n, out, h, w). The embedding arrives as SiLU(temb), (b,
@@ -21,24 +37,20 @@ export interface ResnetConfig {
  * of its clip.
  */
 export class ResnetBlock2D extends Module<[Tensor, Tensor | null], Tensor> {
-  private readonly norm1: GroupNorm;
-  private readonly conv1: Conv2d;
+  private readonly first: ActivatedConvolution;
   private readonly timeProjection: Linear | null;
-  private readonly norm2: GroupNorm;
-  private readonly conv2: Conv2d;
+  private readonly second: ActivatedConvolution;
   private readonly shortcut: Conv2d | null;
 
   constructor(path: Path, inChannels: number, outChannels: number, config: ResnetConfig) {
     super();
-    const { groups, eps, timeChannels } = config;
-    this.norm1 = new GroupNorm(path.sub('norm1'), groups, inChannels, eps);
-    this.conv1 = new Conv2d(path.sub('conv1'), inChannels, outChannels, 3, { padding: 1 });
+    const { timeChannels } = config;
+    this.first = new ActivatedConvolution(path, 1, inChannels, outChannels, config);
     this.timeProjection =
       timeChannels === null
         ? null
         : new Linear(path.sub('time_emb_proj'), timeChannels, outChannels);
-    this.norm2 = new GroupNorm(path.sub('norm2'), groups, outChannels, eps);
-    this.conv2 = new Conv2d(path.sub('conv2'), outChannels, outChannels, 3, { padding: 1 });
+    this.second = new ActivatedConvolution(path, 2, outChannels, outChannels, config);
     this.shortcut =
       inChannels === outChannels
         ? null
@@ -46,11 +58,11 @@ export class ResnetBlock2D extends Module<[Tensor, Tensor | null], Tensor> {
   }
 
   forward(x: Tensor, activatedTime: Tensor | null): Tensor {
-    let h = this.conv1.call(silu(this.norm1.call(x))); // n out h w
+    let h = this.first.call(x); // n out h w
     if (this.timeProjection && activatedTime) {
       h = h.add(overFrames(this.timeProjection.call(activatedTime), h.shape[0]));
     }
-    h = this.conv2.call(silu(this.norm2.call(h)));
+    h = this.second.call(h);
     return (this.shortcut ? this.shortcut.call(x) : x).add(h);
   }
 }

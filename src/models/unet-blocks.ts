@@ -126,20 +126,35 @@ export interface UpChannels {
   readonly skips: readonly number[];
 }
 
+/** A layer of the way up: what comes from below and a skip, joined on the channels. */
+class UpLayer extends Module<[Tensor, Tensor, Surroundings], Tensor> {
+  private readonly steps: Step[];
+
+  constructor(steps: Step[]) {
+    super();
+    this.steps = steps;
+  }
+
+  forward(x: Tensor, skip: Tensor, around: Surroundings): Tensor {
+    return run(this.steps, cat([x, skip], 1), around);
+  }
+}
+
 /** CrossAttnUpBlock2D or UpBlock2D; takes its skips in the order in which they are used. */
 export class UpBlock extends Module<
   [Tensor, readonly Tensor[], Surroundings, (readonly [number, number])?],
   Tensor
 > {
-  private readonly layers: Step[][];
+  private readonly layers: UpLayer[];
   private readonly upsample: Upsample2D | null;
 
   constructor(path: Path, channels: UpChannels, config: BlockConfig, upsamples: boolean) {
     super();
     const { below, out, skips } = channels;
-    this.layers = skips.map((skip, layer) =>
-      layerSteps(path, layer, (layer === 0 ? below : out) + skip, out, config),
-    );
+    this.layers = skips.map((skip, layer) => {
+      const inside = (layer === 0 ? below : out) + skip;
+      return new UpLayer(layerSteps(path, layer, inside, out, config));
+    });
     this.upsample = upsamples ? new Upsample2D(path.sub('upsamplers.0'), out) : null;
   }
 
@@ -150,10 +165,7 @@ export class UpBlock extends Module<
     around: Surroundings,
     size?: readonly [number, number],
   ): Tensor {
-    const h = this.layers.reduce(
-      (h, steps, layer) => run(steps, cat([h, skips[layer]], 1), around),
-      x,
-    );
+    const h = this.layers.reduce((h, layer, index) => layer.call(h, skips[index], around), x);
     return this.upsample ? this.upsample.call(h, size) : h;
   }
 }

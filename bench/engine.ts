@@ -129,6 +129,7 @@ function measure(python: string, part: Part, dtype: Precision): Row[] {
     pairs: [],
   }));
   for (let round = 0; round < rounds; round++) {
+    console.error(`bench: ${dtype} ${part}, round ${round + 1} of ${rounds}`);
     const engine = runSide('engine', python, turn).results;
     const memory = round === 0;
     const byLayout = new Map(

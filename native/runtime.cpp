@@ -116,6 +116,17 @@ napi_value configuration(napi_env env, napi_callback_info) {
       env, [&] { return fromString(env, at::show_config() + "\n" + at::get_parallel_info()); });
 }
 
+// OpenBLAS built for pthreads has threads of its own, which spin for the cores that OpenMP's spin for:
+// on two cores a training step takes twice as long. One pool is enough, and it is OpenMP's.
+void keepOneThreadPool() {
+  void* blas = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_NOLOAD);
+  if (!blas) return;
+  auto kind = reinterpret_cast<int (*)()>(dlsym(blas, "openblas_get_parallel"));
+  auto setThreads = reinterpret_cast<void (*)(int)>(dlsym(blas, "openblas_set_num_threads"));
+  constexpr int kPthreads = 1;
+  if (kind && setThreads && kind() == kPthreads) setThreads(1);
+}
+
 }  // namespace
 
 std::string currentMessage() {
@@ -132,6 +143,7 @@ std::string currentMessage() {
 
 void defineRuntime(napi_env env, napi_value exports) {
   at::init_num_threads();
+  keepOneThreadPool();
   defineFunction(env, exports, "generator", makeGenerator);
   defineFunction(env, exports, "seedDefault", seedDefault);
   defineFunction(env, exports, "generatorState", generatorState);

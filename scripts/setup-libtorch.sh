@@ -68,12 +68,12 @@ setup_native() {
 
   if ! compiler_present; then packages+=('g++'); fi
   if ! node --import tsx scripts/libtorch-found.ts >>"$log" 2>&1; then
-    packages+=(libtorch-dev libopenblas0-pthread)
+    packages+=(libtorch-dev libopenblas0-openmp)
   fi
   if [ ${#packages[@]} -gt 0 ]; then
     install "${packages[@]}"
   elif reference_blas && apt_allowed; then
-    step 'apt-get install libopenblas0-pthread' apt_install libopenblas0-pthread || true
+    step 'apt-get install libopenblas0-openmp' apt_install libopenblas0-openmp || true
   fi
   step 'addon for libtorch, built once' build_addon || status=$?
   cat build/native.log >>"$log"

@@ -68,7 +68,7 @@ async function aboutLibtorch(speed: boolean): Promise<void> {
   if (blas.reference) {
     warn(
       'this is the reference BLAS, some thirty times slower than OpenBLAS:' +
-        ' run "apt-get install libopenblas0-pthread" as root.',
+        ' run "apt-get install libopenblas0-openmp" as root.',
     );
   } else if (slowest < 8) {
     warn(

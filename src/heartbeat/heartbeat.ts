@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { conditions, type ConditionName } from '../conditions/condition.ts';
+import { progressiveNoise } from '../diffusion/progressive-noise.ts';
 import { NoiseSchedule, schedulerConfig } from '../diffusion/schedule.ts';
 import { GlobalAdapter, GlobalAdapterConfig } from '../models/adapter.ts';
 import { ClipText, clipTextConfig } from '../models/clip-text.ts';
@@ -11,6 +12,7 @@ import { Vae, vaeConfig, vaeReduction, type Posterior } from '../models/vae.ts';
 import { rootPath, type Path } from '../nn/path.ts';
 import type { DType } from '../tensor/dtype.ts';
 import { cat, zeros } from '../tensor/ops.ts';
+import { noise } from '../tensor/random.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 
 /** A whole HeartBeat: every network's own configuration under its diffusers folder name. */
@@ -27,6 +29,11 @@ export const heartbeatConfig = z.strictObject({
   image_encoder: imageEncoderConfig,
   global_adapter: GlobalAdapterConfig,
   scheduler: schedulerConfig.prefault({}),
+  /**
+   * alpha of PYoCo's progressive noise (Ge et al. 2023, section 3): the noise of neighbouring frames
+   * correlates by alpha / sqrt(1 + alpha^2). 0, the paper's, draws every frame apart.
+   */
+  progressiveNoise: z.number().nonnegative().default(0),
 });
 export type HeartBeatConfig = z.infer<typeof heartbeatConfig>;
 
@@ -112,6 +119,11 @@ export class HeartBeat {
     return [frames, this.config.vae.latent_channels, this.latentSize, this.latentSize];
   }
 
+  /** The noise of one clip, (f, c, h, w), a function of (seed, key) alone. */
+  clipNoise(seed: number | bigint, key: readonly (string | number)[], frames = this.config.frames): Tensor {
+    return progressiveNoise(noise(seed, key, this.latentShape(frames)), this.config.progressiveNoise);
+  }
+
   /** Grey pictures in [0,1] to the posterior over latents (before the scale). n 1 H W -> n c h w */
   encode(pictures: Tensor): Posterior {
     const channels = this.config.vae.in_channels;
@@ -121,7 +133,7 @@ export class HeartBeat {
 
   /** Scaled latents to grey pictures in [0,1]. n c h w -> n 1 H W */
   decode(latents: Tensor): Tensor {
-    const pictures = this.vae.decode(latents.div(this.config.vae.scaling_factor));
+    const pictures = this.vae.decode(this.vae.unscaleLatents(latents));
     return pictures.mean([1], true).add(1).div(2).clamp(0, 1);
   }
 

@@ -6,7 +6,6 @@ import { createSampler, walk, type SamplerName } from '../diffusion/sampler.ts';
 import type { Frames } from '../frames/frames.ts';
 import { noGrad, scope } from '../tensor/memory.ts';
 import { cat } from '../tensor/ops.ts';
-import { noise } from '../tensor/random.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 import type { ConditionBatch, Control, HeartBeat } from './heartbeat.ts';
 
@@ -47,7 +46,7 @@ export async function synthesize(
   const sampler = createSampler(name, model.schedule, numInferenceSteps);
   const { control, free, start } = noGrad(() => scope(() => {
     const batch = conditionBatch(model, inputs);
-    const start = noise(seed, ['latent'], model.latentShape()).to(model.components.unet.device);
+    const start = model.clipNoise(seed, ['latent']).to(model.components.unet.device);
     const unconditional = { ...batch, prompts: [''], image: null };
     return {
       control: model.control(batch, strength, frames),

@@ -20,7 +20,8 @@ export interface BlockConfig {
   readonly resnet: ResnetConfig;
   /** Null in a block without attention. */
   readonly transformer: TransformerConfig | null;
-  readonly temporal: boolean;
+  /** Null in a block whose frames do not meet. */
+  readonly temporalHeads: number | null;
 }
 
 /** (b * frames, c, h, w) -> (b * frames, c', h, w) */
@@ -28,8 +29,7 @@ type Step = (x: Tensor, around: Surroundings) => Tensor;
 
 /**
  * The paper's block, in order: residual block, spatial self-attention and cross-attention (one
- * transformer), and, last, temporal self-attention; where there is no attention, the residual
- * block alone. diffusers' blocks hold several of these, so `temporal_attentions.<layer>` counts as
+ * transformer), and, last, temporal self-attention; either attention may be absent. diffusers' blocks hold several of these, so `temporal_attentions.<layer>` counts as
  * `resnets` and `attentions` do. [fig: "last in the block" is read of this unit, whose figure
  * shows one of each.]
  */
@@ -51,13 +51,14 @@ function layerSteps(
 }
 
 function attentionSteps(path: Path, layer: number, channels: number, config: BlockConfig): Step[] {
-  if (config.transformer === null) return [];
-  const at = path.sub('attentions').sub(layer);
-  const spatial = new SpatialTransformer(at, channels, config.transformer);
-  const steps: Step[] = [(x, around) => spatial.call(x, around.context)];
-  if (config.temporal) {
-    const place = path.sub('temporal_attentions').sub(layer);
-    const temporal = new TemporalAttention(place, channels, config.transformer.heads);
+  const steps: Step[] = [];
+  if (config.transformer !== null) {
+    const spatial = new SpatialTransformer(path.sub('attentions').sub(layer), channels, config.transformer);
+    steps.push((x, around) => spatial.call(x, around.context));
+  }
+  if (config.temporalHeads !== null) {
+    const at = path.sub('temporal_attentions').sub(layer);
+    const temporal = new TemporalAttention(at, channels, config.temporalHeads);
     steps.push((x, around) => temporal.call(x, around.frames));
   }
   return steps;
@@ -109,7 +110,7 @@ export class MiddleBlock extends Module<[Tensor, Surroundings], Tensor> {
     super();
     this.steps = [
       ...layerSteps(path, 0, channels, channels, config),
-      ...layerSteps(path, 1, channels, channels, { ...config, transformer: null }),
+      ...layerSteps(path, 1, channels, channels, { ...config, transformer: null, temporalHeads: null }),
     ];
   }
 

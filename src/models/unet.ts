@@ -55,6 +55,8 @@ export const UNetConfig = z.strictObject({
    * 1).
    */
   temporal: z.boolean().default(false),
+  /** Whether the layers without spatial attention then have temporal attention as well. */
+  temporalWithoutSpatial: z.boolean().default(false),
 });
 /** What a caller writes: everything has a default. */
 export type UNetConfig = z.input<typeof UNetConfig>;
@@ -108,7 +110,7 @@ export class UNet extends Module<[Tensor, Tensor, Context, (Tensor | null)?], Te
             linearProjection: c.use_linear_projection,
           }
         : null,
-      temporal: c.temporal,
+      temporalHeads: c.temporal && (attends || c.temporalWithoutSpatial) ? heads[level] : null,
     });
 
     this.convIn = new Conv2d(path.sub('conv_in'), c.in_channels + c.localChannels, widths[0], 3, {

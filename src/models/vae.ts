@@ -3,7 +3,8 @@ import { Conv2d } from '../nn/convolution.ts';
 import { Module } from '../nn/module.ts';
 import type { Path } from '../nn/path.ts';
 import { scope } from '../tensor/memory.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import { tensor, type Tensor } from '../tensor/tensor.ts';
+import { LinearDecoder, LinearEncoder } from './linear-shortcut.ts';
 import { downLayers, middleLayers, OutputHead, upLayers } from './vae-blocks.ts';
 import type { Layer, StackOptions } from './vae-blocks.ts';
 
@@ -17,7 +18,12 @@ export const vaeConfig = z.strictObject({
   norm_num_groups: z.int().positive().default(32),
   sample_size: z.int().positive().default(512),
   scaling_factor: z.number().positive().default(0.18215),
+  /** Of each latent channel over the training set; null for 0 and 1. */
+  latents_mean: z.array(z.number()).readonly().nullable().default(null),
+  latents_std: z.array(z.number().positive()).readonly().nullable().default(null),
   mid_block_add_attention: z.boolean().default(true),
+  /** Ours, absent from AutoencoderKL: a linear map past the encoder and past the decoder. */
+  linearShortcut: z.boolean().default(false),
 });
 export type VaeConfig = z.infer<typeof vaeConfig>;
 
@@ -53,8 +59,9 @@ export function posterior(mean: Tensor, logvar: Tensor): Posterior {
 }
 
 /**
- * The autoencoder of latent diffusion (Rombach et al. 2022), diffusers' `AutoencoderKL` key by key.
- * Latents are unscaled here: who diffuses them multiplies by `scaling_factor`.
+ * The autoencoder of latent diffusion (Rombach et al. 2022), diffusers' `AutoencoderKL` key by key, with
+ * `linear_encoder` and `linear_decoder` added where the configuration asks for the shortcut.
+ * Latents are unscaled here: `scaleLatents` and `unscaleLatents` are for who diffuses them.
  */
 export class Vae extends Module<[Tensor], Tensor> {
   readonly config: VaeConfig;
@@ -62,6 +69,7 @@ export class Vae extends Module<[Tensor], Tensor> {
   private readonly decoder: Decoder;
   private readonly quantize: Conv2d;
   private readonly dequantize: Conv2d;
+  private readonly linear: { encoder: LinearEncoder; decoder: LinearDecoder } | null;
 
   constructor(path: Path, config: VaeConfig) {
     super();
@@ -71,6 +79,13 @@ export class Vae extends Module<[Tensor], Tensor> {
     this.decoder = new Decoder(path.sub('decoder'), config);
     this.quantize = new Conv2d(path.sub('quant_conv'), 2 * latents, 2 * latents, 1);
     this.dequantize = new Conv2d(path.sub('post_quant_conv'), latents, latents, 1);
+    const reduction = vaeReduction(config);
+    this.linear = config.linearShortcut
+      ? {
+          encoder: new LinearEncoder(path.sub('linear_encoder'), config.in_channels, latents, reduction),
+          decoder: new LinearDecoder(path.sub('linear_decoder'), latents, config.out_channels, reduction),
+        }
+      : null;
   }
 
   /**
@@ -89,7 +104,7 @@ export class Vae extends Module<[Tensor], Tensor> {
     }
     return scope(() => {
       const [mean, logvar] = this.quantize.call(this.encoder.call(x)).chunk(2, 1);
-      return posterior(mean, logvar);
+      return posterior(this.linear ? mean.add(this.linear.encoder.call(x)) : mean, logvar);
     });
   }
 
@@ -102,12 +117,40 @@ export class Vae extends Module<[Tensor], Tensor> {
     if (z.shape.length !== 4 || z.shape[1] !== channels) {
       throw new Error(`vae: expected latents (n, ${channels}, h, w), got ${z.shape.join('x')}`);
     }
-    return scope(() => this.decoder.call(this.dequantize.call(z)));
+    return scope(() => {
+      const decoded = this.decoder.call(this.dequantize.call(z));
+      return this.linear ? decoded.add(this.linear.decoder.call(z)) : decoded;
+    });
   }
 
   /** Decodes the mode of the encoding. */
   forward(x: Tensor): Tensor {
     return this.decode(this.encode(x).mode());
+  }
+
+  /** (z - latents_mean) scaling_factor / latents_std, as diffusers' pipelines have it. (n, c, h, w) -> same */
+  scaleLatents(z: Tensor): Tensor {
+    const { shift, scale } = this.statistics(z);
+    return (shift === null ? z : z.sub(shift)).mul(scale);
+  }
+
+  /** The way back. (n, c, h, w) -> same */
+  unscaleLatents(z: Tensor): Tensor {
+    const { shift, scale } = this.statistics(z);
+    const unscaled = z.div(scale);
+    return shift === null ? unscaled : unscaled.add(shift);
+  }
+
+  private statistics(like: Tensor): { shift: Tensor | null; scale: Tensor } {
+    const { latent_channels: channels, latents_mean: mean, latents_std: std, scaling_factor } = this.config;
+    const perChannel = (values: readonly number[]): Tensor => {
+      if (values.length !== channels) {
+        throw new Error(`vae: expected latents_mean and latents_std of ${channels} channels, got ${values.length}`);
+      }
+      return tensor(Float32Array.from(values), [1, channels, 1, 1], { device: like.device }).to(like.dtype);
+    };
+    const deviations = std ?? Array<number>(channels).fill(1);
+    return { shift: mean && perChannel(mean), scale: perChannel(deviations.map((s) => scaling_factor / s)) };
   }
 
   /** The weight of the decoder's last convolution, where LDM balances the adversarial gradient. */

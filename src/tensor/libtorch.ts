@@ -25,7 +25,7 @@ const suffix = process.platform === 'darwin' ? 'dylib' : 'so';
 const pythonCache = join(root, 'build', 'python-torch.json');
 
 export const noLibtorch =
-  'no libtorch found: install libtorch-dev and libopenblas0-pthread (Debian, Ubuntu), pytorch ' +
+  'no libtorch found: install libtorch-dev and libopenblas0-openmp (Debian, Ubuntu), pytorch ' +
   '(Homebrew) or `pip install torch`, or set LIBTORCH to the folder of one';
 
 /**

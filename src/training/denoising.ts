@@ -48,12 +48,11 @@ export function denoisingLoss(
   });
 
   const shape = model.latentShape(frames);
-  const drawn = (what: string) =>
-    cat(samples.map(({ key }) => noise(seed, [what, ...key], shape)), 0).to(device);
+  const each = (draw: (key: Sample['key']) => Tensor) => cat(samples.map(({ key }) => draw(key)), 0).to(device);
   const { mean, std } = posteriors(picks, shape);
-  const z0 = mean.to(device).add(std.to(device).mul(drawn('posterior')))
-    .mul(model.config.vae.scaling_factor);
-  const epsilon = drawn('epsilon');
+  const drawn = each((key) => noise(seed, ['posterior', ...key], shape));
+  const z0 = model.vae.scaleLatents(mean.to(device).add(std.to(device).mul(drawn)));
+  const epsilon = each((key) => model.clipNoise(seed, ['epsilon', ...key], frames));
   const perFrame = t.flatMap((step) => Array<number>(frames).fill(step));
   const zt = addNoise(model.schedule, z0, epsilon, perFrame);
 

@@ -41,7 +41,7 @@ function small(): Preset {
   const loop = { checkpointingSteps: 250, validationSteps: 250, previewSteps: 500, loggingSteps: 10 };
   const width = 96;
   const autoencoder = {
-    trainBatchSize: 8, maxTrainSteps: 2000, learningRate: 1e-3, lrWarmupSteps: 50,
+    trainBatchSize: 4, maxTrainSteps: 3500, learningRate: 2e-3, lrWarmupSteps: 50,
   };
   return {
     model: {
@@ -50,7 +50,7 @@ function small(): Preset {
       // 4x less in each direction and 8 channels: what speckle needs so that decoding does not blur it.
       vae: {
         in_channels: 1, out_channels: 1, block_out_channels: [16, 32, 64], layers_per_block: 1,
-        latent_channels: 8, norm_num_groups: 8, sample_size: 128, scaling_factor: 1,
+        latent_channels: 8, norm_num_groups: 8, sample_size: 128, scaling_factor: 1, linearShortcut: true,
       },
       unet: {
         sample_size: 32, in_channels: 8, out_channels: 8, localChannels: 8,
@@ -58,6 +58,7 @@ function small(): Preset {
         down_block_types: ['DownBlock2D', 'CrossAttnDownBlock2D', 'CrossAttnDownBlock2D'],
         up_block_types: ['CrossAttnUpBlock2D', 'CrossAttnUpBlock2D', 'UpBlock2D'],
         layers_per_block: 1, cross_attention_dim: width, attention_head_dim: 4, norm_num_groups: 16,
+        temporalWithoutSpatial: true,
       },
       text_encoder: textEncoder(width, 2, 4),
       image_encoder: imageEncoder(128, 8, 96, 64),
@@ -65,13 +66,15 @@ function small(): Preset {
       // A short training learns the largest structures sooner with v than with epsilon, whose error
       // at high noise is multiplied fourteenfold on its way to z_0.
       scheduler: { prediction_type: 'v_prediction' },
+      // Speckle that every frame draws apart flickers; a short training does not unlearn it.
+      progressiveNoise: 2,
     },
     vae: {
       generator: { ...autoencoder, emaDecay: 0.995 },
-      discriminator: autoencoder,
-      loss: { spectrumWeight: 0.01, adversarialWeight: 0.3 },
+      discriminator: { ...autoencoder, learningRate: 1e-3 },
+      loss: { spectrumWeight: 0.01, adversarialWeight: 0.1 },
       cropSize: 64,
-      textureStart: 1200,
+      textureStart: 2700,
       patch: { input_nc: 1, ndf: 24, n_layers: 2, norm_num_groups: 8 },
       loop,
     },
@@ -83,7 +86,7 @@ function small(): Preset {
     },
     image: {
       optimization: {
-        trainBatchSize: 16, maxTrainSteps: 1500, learningRate: 8e-4, lrWarmupSteps: 100, emaDecay: 0.998,
+        trainBatchSize: 8, maxTrainSteps: 3600, learningRate: 7e-4, lrWarmupSteps: 100, emaDecay: 0.998,
         mixedPrecision: 'bf16',
       },
       trainTextEncoder: true,

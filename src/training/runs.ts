@@ -124,7 +124,7 @@ function prepareStage(name: ModelStageName, model: HeartBeat, options: RunOption
   if (name === 'vae') {
     const stage = new VaeStage(model, train, validation, config.vae, config.seed);
     const finished = () => ({
-      ...model.config, vae: { ...model.config.vae, scaling_factor: stage.measureScale() },
+      ...model.config, vae: { ...model.config.vae, ...stage.measureLatents() },
     });
     return { stage, ema: stage.generator.ema, loop: config.vae.loop, finished };
   }

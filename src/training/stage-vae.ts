@@ -4,6 +4,7 @@ import { randomStream } from '../frames/random.ts';
 import type { HeartBeat } from '../heartbeat/heartbeat.ts';
 import { Discriminator, discriminatorConfig } from '../models/discriminator.ts';
 import { hingeDiscriminatorLoss, vaeLoss, vaeLossConfig } from '../models/vae-loss.ts';
+import type { VaeConfig } from '../models/vae.ts';
 import { rootPath, type Path } from '../nn/path.ts';
 import { keep, noGrad, scope } from '../tensor/memory.ts';
 import { cat } from '../tensor/ops.ts';
@@ -131,7 +132,7 @@ export class VaeStage implements Stage {
     if (picks.length === 0) return {};
     const pair = this.generator.withEma(() => noGrad(() => scope(() => {
       const target = pictures(picks).to(this.device);
-      const decoded = this.model.decode(this.model.encode(target).mode().mul(this.scale));
+      const decoded = this.model.decode(this.model.vae.scaleLatents(this.model.encode(target).mode()));
       return [target, decoded].map((rows) => rows.to('float32').permute([1, 2, 0, 3]).contiguous().toFloat32());
     })));
     const { size } = picks[0].clip;
@@ -161,13 +162,19 @@ export class VaeStage implements Stage {
     });
   }
 
-  /** 1 / standard deviation of the latents: LDM's scaling factor, so that diffusion sees unit variance. */
-  measureScale(): number {
-    const moments = this.onFrames(this.held.length > 0 ? this.held : this.frames.slice(0, 64), (target) => {
-      const { mean } = this.model.encode(target);
-      return mean.to('float32').square().mean([1, 2, 3]);
-    });
-    return 1 / Math.sqrt(moments.reduce((a, b) => a + b, 0) / moments.length);
+  /** Mean and standard deviation of each latent channel, so that diffusion sees them all as N(0, 1). */
+  measureLatents(): Required<Pick<VaeConfig, 'latents_mean' | 'latents_std' | 'scaling_factor'>> {
+    const frames = this.held.length > 0 ? this.held : this.frames.slice(0, 64);
+    const { latent_channels: channels } = this.model.config.vae;
+    const average = (figure: (latents: Tensor) => Tensor): number[] => {
+      const rows = this.onFrames(frames, (target) => figure(this.model.encode(target).mode().to('float32')));
+      return Array.from({ length: channels }, (_, c) =>
+        rows.filter((_, i) => i % channels === c).reduce((a, b) => a + b, 0) / frames.length);
+    };
+    const mean = average((z) => z.mean([2, 3]));
+    const square = average((z) => z.square().mean([2, 3]));
+    const std = square.map((value, c) => Math.sqrt(Math.max(value - mean[c] ** 2, 1e-12)));
+    return { latents_mean: mean, latents_std: std, scaling_factor: 1 };
   }
 
   dispose(): void {
@@ -180,21 +187,17 @@ export class VaeStage implements Stage {
     return this.model.components.vae.device;
   }
 
-  private get scale(): number {
-    return this.model.config.vae.scaling_factor;
-  }
-
   private cast(x: Tensor): Tensor {
     return x.to(this.config.generator.mixedPrecision === 'bf16' ? 'bfloat16' : 'float32');
   }
 
   private onHeld(figure: (target: Tensor, decoded: Tensor) => Tensor): number[] {
     return this.onFrames(this.held, (target) => {
-      return figure(target, this.model.decode(this.model.encode(target).mode().mul(this.scale)));
+      return figure(target, this.model.decode(this.model.vae.scaleLatents(this.model.encode(target).mode())));
     });
   }
 
-  /** One number a frame, with the EMA weights. */
+  /** `figure` of all frames in order, flat, with the EMA weights. */
   private onFrames(frames: readonly FrameOf[], figure: (target: Tensor) => Tensor): number[] {
     return this.generator.withEma(() => noGrad(() => {
       const out: number[] = [];

@@ -16,13 +16,14 @@ interface Golden {
   mean: Summary;
   logvar: Summary;
   sample: Summary;
+  scaled: Summary;
   decoded: Summary;
   inputGradient: Summary;
   gradients: Record<string, Summary>;
 }
 const golden = JSON.parse(
   readFileSync(new URL('../golden/vae.json', import.meta.url), 'utf8'),
-) as { small: Golden; deep: Golden };
+) as { small: Golden; deep: Golden; shortcut: Golden };
 
 expectNoLeaks();
 
@@ -46,6 +47,11 @@ for (const [name, expected] of Object.entries(golden)) {
       assert.ok(deviation(found.logvar, expected.logvar) < 1e-4);
       assert.ok(deviation(z, expected.sample) < 1e-4);
       assert.ok(deviation(y, expected.decoded) < 1e-4);
+      if (config.latents_mean !== null) {
+        const scaled = vae.scaleLatents(z);
+        assert.ok(deviation(scaled, expected.scaled) < 1e-4);
+        assert.ok(deviation(vae.unscaleLatents(scaled), expected.sample) < 1e-4);
+      }
       y.mul(data('loss', ...y.shape)).sum().backward();
       assert.ok(deviation(x.grad!, expected.inputGradient) < 1e-4);
       for (const [key, gradient] of Object.entries(expected.gradients)) {

@@ -176,7 +176,7 @@ class Sampling(nn.Module):
 class Block(nn.Module):
     """Layers of [residual block, spatial transformer, temporal attention], then a resampling."""
 
-    def __init__(self, widths, out, config, transformers, resample=None):
+    def __init__(self, widths, out, config, transformers, temporals, resample=None):
         super().__init__()
         self.resnets = nn.ModuleList(ResnetBlock(inside, out, config) for inside in widths)
         self.attentions = nn.ModuleList(
@@ -184,7 +184,7 @@ class Block(nn.Module):
         )
         heads = config['attention_head_dim']
         self.temporal_attentions = nn.ModuleList(
-            TemporalAttention(out, heads) for _ in range(transformers)
+            TemporalAttention(out, heads) for _ in range(temporals)
         )
         if resample == 'down':
             self.downsamplers = nn.ModuleList([Sampling(out, 2)])
@@ -195,6 +195,7 @@ class Block(nn.Module):
         x = self.resnets[index](x, time)
         if index < len(self.attentions):
             x = self.attentions[index](x, text, image)
+        if index < len(self.temporal_attentions):
             x = self.temporal_attentions[index](x, frames)
         return x
 
@@ -212,16 +213,18 @@ class UNet(nn.Module):
         self.time_embedding = nn.ModuleDict({
             'linear_1': nn.Linear(first, first * 4), 'linear_2': nn.Linear(first * 4, first * 4),
         })
+        everywhere = config['temporalWithoutSpatial']
         self.down_blocks = nn.ModuleList()
         skips, below = [first], first
         for level, width in enumerate(widths):
             inputs = [below] + [width] * (layers - 1)
             resample = 'down' if level < last else None
             attends = layers * config['down_block_types'][level].startswith('CrossAttn')
-            self.down_blocks.append(Block(inputs, width, config, attends, resample))
+            meets = layers if everywhere else attends
+            self.down_blocks.append(Block(inputs, width, config, attends, meets, resample))
             skips += [width] * (layers + (level < last))
             below = width
-        self.mid_block = Block([below, below], below, config, 1)
+        self.mid_block = Block([below, below], below, config, 1, 1)
         self.up_blocks = nn.ModuleList()
         for level in range(last, -1, -1):
             inputs = []
@@ -230,7 +233,8 @@ class UNet(nn.Module):
             resample = 'up' if level > 0 else None
             kind = config['up_block_types'][last - level]
             attends = (layers + 1) * kind.startswith('CrossAttn')
-            self.up_blocks.append(Block(inputs, widths[level], config, attends, resample))
+            meets = layers + 1 if everywhere else attends
+            self.up_blocks.append(Block(inputs, widths[level], config, attends, meets, resample))
             below = widths[level]
         self.conv_norm_out = GroupNorm(config['norm_num_groups'], first, config['norm_eps'])
         self.conv_out = nn.Conv2d(first, config['out_channels'], 3, padding=1)

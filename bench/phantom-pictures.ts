@@ -6,7 +6,8 @@
 import { join } from 'node:path';
 import { floatFrames, selectFrames, type Frames } from '../src/frames/frames.ts';
 import { letterbox, letterboxFrames, letterboxLabels, toLetterbox } from '../src/frames/resize.ts';
-import { overlayLabels, paintFlow, paintPlane, strokePolylines } from '../src/frames/paint.ts';
+import { paintFlow } from '../src/conditions/painting.ts';
+import { overlayLabels, paintPlane, strokePolylines } from '../src/frames/paint.ts';
 import { writePng } from '../src/frames/png.ts';
 import { renderSheet } from '../src/frames/sheet.ts';
 import { flowScale, phantomPatient, phantomSequence } from '../src/data/phantom/phantom.ts';

@@ -71,6 +71,16 @@ function recipeOf(name: StageName, flags: TrainFlags): string[] {
 }
 
 async function train(name: StageName, flags: TrainFlags): Promise<void> {
+  const { claimFolder } = await import('../training/stage-folder.ts');
+  const release = claimFolder(join(resolve(flags.output), name), flags.resumeFromCheckpoint === undefined);
+  try {
+    await trainClaimed(name, flags);
+  } finally {
+    release();
+  }
+}
+
+async function trainClaimed(name: StageName, flags: TrainFlags): Promise<void> {
   catchSignals();
   const { resolveConfig } = await import('../training/config.ts');
   const { addLatents, loadSplit } = await import('../training/clip-store.ts');

@@ -30,6 +30,11 @@ export interface Condition {
   readonly channels: (classes: number) => number;
   /** Values a plane may hold. */
   readonly range: readonly [number, number];
+  /**
+   * What an encoder multiplies the planes by. A heart moves by hundredths of the picture's side a
+   * frame, which a network of unit-scale weights would not notice.
+   */
+  readonly gain: number;
   /** Each pixel's planes add up to 1. */
   readonly oneHot: boolean;
   /** Factor of its features when the user says nothing; 1 is as trained. */
@@ -49,6 +54,7 @@ const LOCAL = {
   strength: 1,
   oneHot: false,
   range: [0, 1],
+  gain: 1,
   dropped: 'zero features',
 } as const;
 
@@ -60,6 +66,7 @@ export const conditions: readonly Condition[] = [
     single: true,
     channels: () => 0,
     range: [0, 1],
+    gain: 1,
     oneHot: false,
     strength: 1,
     dropped: 'empty prompt',
@@ -77,6 +84,7 @@ export const conditions: readonly Condition[] = [
     single: true,
     channels: () => 1,
     range: [0, 1],
+    gain: 1,
     oneHot: false,
     strength: 1,
     dropped: 'zero tokens',
@@ -146,6 +154,7 @@ export const conditions: readonly Condition[] = [
     single: false,
     channels: () => 2,
     range: [-1, 1],
+    gain: 64,
     flags: [{
       flag: '--flow <path>',
       help:

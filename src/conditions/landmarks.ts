@@ -4,10 +4,10 @@
  */
 import { plane } from '../frames/frames.ts';
 import type { Labels, Point } from '../frames/frames.ts';
+import { samplePlane } from '../frames/sample-plane.ts';
 import { signedDistance } from './distance.ts';
 import { interfaceLine } from './interface.ts';
 import { blendPoints } from './polyline.ts';
-import { samplePlane } from './smoothing.ts';
 
 /** Signed distances (pixels, positive inside) of the nested structures of one label plane. */
 export interface Structures {

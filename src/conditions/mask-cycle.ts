@@ -6,12 +6,12 @@
  */
 import { checkLabels, floatFrames, labelFrames, plane } from '../frames/frames.ts';
 import type { Labels } from '../frames/frames.ts';
+import { samplePlane } from '../frames/sample-plane.ts';
 import { planCycle } from './cycle.ts';
 import type { Cycle } from './cycle.ts';
 import { findLandmarks, measureStructures } from './landmarks.ts';
 import type { Structures } from './landmarks.ts';
 import { blendPoints } from './polyline.ts';
-import { samplePlane } from './smoothing.ts';
 import { thinPlateWarp } from './thin-plate.ts';
 import { tidyComponents } from './components.ts';
 

@@ -5,11 +5,12 @@
  */
 import { checkLabels, floatFrames, plane } from '../frames/frames.ts';
 import type { Frames, Labels, Point } from '../frames/frames.ts';
+import { samplePlane } from '../frames/sample-plane.ts';
 import { framePairs, holdLast } from './flow.ts';
 import type { LastFlow } from './flow.ts';
 import { findLandmarks, measureStructures } from './landmarks.ts';
 import type { Structures } from './landmarks.ts';
-import { slopePlanes, smoothPlane, samplePlane } from './smoothing.ts';
+import { slopePlanes, smoothPlane } from './smoothing.ts';
 import { thinPlateWarp } from './thin-plate.ts';
 
 export interface MaskFlowOptions {

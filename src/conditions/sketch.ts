@@ -5,9 +5,10 @@
  */
 import { checkFrames, floatFrames, plane } from '../frames/frames.ts';
 import type { Frames, Labels } from '../frames/frames.ts';
+import { samplePlane } from '../frames/sample-plane.ts';
 import { signedDistance } from './distance.ts';
 import { findSector } from './sector.ts';
-import { samplePlane, slopePlanes, smoothPlane } from './smoothing.ts';
+import { slopePlanes, smoothPlane } from './smoothing.ts';
 
 /** Scales in pixels of a picture 128 wide, with their shares; coarse ones vote speckle down. */
 const SCALES = [

@@ -4,6 +4,7 @@
  */
 import { floatFrames, plane } from '../frames/frames.ts';
 import type { Frames, Labels } from '../frames/frames.ts';
+import { samplePlane } from '../frames/sample-plane.ts';
 
 /**
  * The displacement over several steps: `flow` holds one frame a step, in pixels of its own grid;
@@ -23,33 +24,12 @@ export function composeFlow(flow: Frames): Frames {
       for (let x = 0; x < width; x++, i++) {
         const atX = x + sumX[i];
         const atY = y + sumY[i];
-        sumX[i] += readBilinear(dx, height, width, atX, atY);
-        sumY[i] += readBilinear(dy, height, width, atX, atY);
+        sumX[i] += samplePlane(dx, height, width, atX, atY);
+        sumY[i] += samplePlane(dy, height, width, atX, atY);
       }
     }
   }
   return total;
-}
-
-/** Value of a plane [height][width] between pixel centres; outside, the nearest border value. */
-export function readBilinear(
-  values: Float32Array,
-  height: number,
-  width: number,
-  x: number,
-  y: number,
-): number {
-  const column = Math.min(Math.max(x, 0), width - 1);
-  const row = Math.min(Math.max(y, 0), height - 1);
-  const left = Math.min(Math.floor(column), Math.max(width - 2, 0));
-  const top = Math.min(Math.floor(row), Math.max(height - 2, 0));
-  const right = Math.min(left + 1, width - 1);
-  const bottom = Math.min(top + 1, height - 1);
-  const fx = column - left;
-  const fy = row - top;
-  const upper = values[top * width + left] * (1 - fx) + values[top * width + right] * fx;
-  const lower = values[bottom * width + left] * (1 - fx) + values[bottom * width + right] * fx;
-  return upper * (1 - fy) + lower * fy;
 }
 
 /** Multiplies by `scale` and sets everything outside the sector (0 in its one frame) to zero. */

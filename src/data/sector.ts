@@ -1,6 +1,7 @@
 /** Where the ultrasound sector is in a recording that does not say. */
+import { convexHull, fillHull } from '../frames/convex-hull.ts';
 import { labelFrames, plane } from '../frames/frames.ts';
-import type { Frames, Labels } from '../frames/frames.ts';
+import type { Frames, Labels, Point } from '../frames/frames.ts';
 
 /** Grey level above which a pixel was lit by echo rather than by compression noise. */
 const LIT = 4 / 255;
@@ -19,8 +20,16 @@ export function estimateSector(video: Frames): Labels {
   }
   dropIslands(lit, height, width);
   const sector = labelFrames(1, height, width);
-  fillHull(sector.data, lit, height, width);
+  sector.data.set(fillHull(convexHull(rowEnds(lit, height, width)), height, width));
   return sector;
+}
+
+/** First and last lit pixel of each row: no others can be corners of the hull. */
+function rowEnds(lit: Uint8Array, height: number, width: number): Point[] {
+  return Array.from({ length: height }, (_, y) => {
+    const row = lit.subarray(y * width, (y + 1) * width);
+    return [row.indexOf(1), row.lastIndexOf(1)].filter((x) => x >= 0).map((x) => ({ x, y }));
+  }).flat();
 }
 
 function dropIslands(lit: Uint8Array, height: number, width: number): void {
@@ -52,52 +61,4 @@ function dropIslands(lit: Uint8Array, height: number, width: number): void {
   }
   const least = Math.max(...sizes) / 50;
   for (let i = 0; i < lit.length; i++) if (sizes[region[i]] < least) lit[i] = 0;
-}
-
-type Corner = readonly [x: number, y: number];
-
-/** Fills the convex hull (Andrew's monotone chain) of the lit pixel centres. */
-function fillHull(to: Uint8Array, lit: Uint8Array, height: number, width: number): void {
-  // Only the ends of each row can be corners.
-  const ends: Corner[] = [];
-  for (let y = 0; y < height; y++) {
-    const row = lit.subarray(y * width, (y + 1) * width);
-    const left = row.indexOf(1);
-    if (left >= 0) ends.push([left, y], [row.lastIndexOf(1), y]);
-  }
-  if (ends.length === 0) return;
-  ends.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
-  const upper = chain(ends);
-  const lower = chain([...ends].reverse());
-  const spans = Array.from({ length: height }, () => [Infinity, -Infinity]);
-  const hull = [...upper, ...lower];
-  hull.forEach((from, index) => widen(spans, from, hull[(index + 1) % hull.length]));
-  spans.forEach(([left, right], y) => {
-    if (left <= right) to.fill(1, y * width + Math.ceil(left), y * width + Math.floor(right) + 1);
-  });
-}
-
-function chain(points: readonly Corner[]): Corner[] {
-  const corners: Corner[] = [];
-  for (const point of points) {
-    while (corners.length >= 2) {
-      const [a, b] = corners.slice(-2);
-      const turn = (b[0] - a[0]) * (point[1] - a[1]) - (b[1] - a[1]) * (point[0] - a[0]);
-      if (turn > 0) break;
-      corners.pop();
-    }
-    corners.push(point);
-  }
-  return corners;
-}
-
-function widen(spans: number[][], from: Corner, to: Corner): void {
-  const steps = Math.max(1, Math.abs(to[1] - from[1]));
-  for (let step = 0; step <= steps; step++) {
-    const share = step / steps;
-    const y = Math.round(from[1] + share * (to[1] - from[1]));
-    const x = from[0] + share * (to[0] - from[0]);
-    spans[y][0] = Math.min(spans[y][0], x - 1e-9);
-    spans[y][1] = Math.max(spans[y][1], x + 1e-9);
-  }
 }

@@ -1,4 +1,4 @@
-/** Conditions as people see them: masks in colour, flow as a colour wheel, curves as strokes. */
+/** What is drawn over pictures: labels in colour, planes as light, curves as strokes. */
 import { byteFrames, floatFrames, plane } from './frames.ts';
 import type { Frames, Labels, Polyline } from './frames.ts';
 import type { Colour } from './text.ts';
@@ -20,12 +20,6 @@ export function toRgb(picture: Picture, what = 'picture'): Frames<Uint8Array> {
   const rgb = byteFrames({ ...bytes, channels: 3 });
   for (let c = 0; c < 3; c++) rgb.data.set(bytes.data, c * bytes.data.length);
   return rgb;
-}
-
-/** Labels as flat colours on black. */
-export function paintLabels(labels: Labels): Frames<Uint8Array> {
-  const black = byteFrames({ ...labels, channels: 1 });
-  return overlayLabels(black, labels, 1);
 }
 
 /**
@@ -62,35 +56,6 @@ function isBorder(map: Uint8Array, index: number, height: number, width: number)
     (y > 0 && map[index - width] !== label) ||
     (y < height - 1 && map[index + width] !== label)
   );
-}
-
-/**
- * Flow (dx, dy) as colour: direction is hue (right red, down yellow-green, left cyan, up violet),
- * speed is brightness. `full` is the speed shown at full brightness, by default the 99th percentile
- * of what moves.
- */
-export function paintFlow(flow: Frames, full?: number): Frames<Uint8Array> {
-  const { frames, height, width } = flow;
-  const count = frames * height * width;
-  const speeds = new Float32Array(count);
-  for (let i = 0; i < count; i++) speeds[i] = Math.hypot(flow.data[i], flow.data[count + i]);
-  const moving = speeds.filter((speed) => speed > 1e-6).sort();
-  const most = full ?? (moving.length > 0 ? moving[Math.floor(0.99 * (moving.length - 1))] : 1);
-  const result = byteFrames({ channels: 3, frames, height, width });
-  for (let i = 0; i < count; i++) {
-    const angle = Math.atan2(flow.data[count + i], flow.data[i]) / (2 * Math.PI);
-    const colour = hueColour(angle - Math.floor(angle), Math.min(1, speeds[i] / most));
-    for (let c = 0; c < 3; c++) result.data[c * count + i] = colour[c];
-  }
-  return result;
-}
-
-function hueColour(hue: number, value: number): Colour {
-  const channel = (shift: number): number => {
-    const k = (shift + hue * 6) % 6;
-    return Math.round(255 * value * (1 - 0.9 * Math.max(0, Math.min(k, 4 - k, 1))));
-  };
-  return [channel(5), channel(3), channel(1)];
 }
 
 /** A picture in [0,1] (sketch, skeleton plane) as light of one colour on black or over `under`. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { conditions, type ConditionName } from '../conditions/condition.ts';
-import { progressiveNoise } from '../diffusion/progressive-noise.ts';
+import { conditionOf, conditions, type ConditionName } from '../conditions/condition.ts';
+import { noisePriorConfig, correlateFrames } from '../diffusion/noise-prior.ts';
 import { NoiseSchedule, schedulerConfig } from '../diffusion/schedule.ts';
 import { GlobalAdapter, GlobalAdapterConfig } from '../models/adapter.ts';
 import { ClipText, clipTextConfig } from '../models/clip-text.ts';
@@ -29,11 +29,7 @@ export const heartbeatConfig = z.strictObject({
   image_encoder: imageEncoderConfig,
   global_adapter: GlobalAdapterConfig,
   scheduler: schedulerConfig.prefault({}),
-  /**
-   * alpha of PYoCo's progressive noise (Ge et al. 2023, section 3): the noise of neighbouring frames
-   * correlates by alpha / sqrt(1 + alpha^2). 0, the paper's, draws every frame apart.
-   */
-  progressiveNoise: z.number().nonnegative().default(0),
+  noisePrior: noisePriorConfig.prefault({}),
 });
 export type HeartBeatConfig = z.infer<typeof heartbeatConfig>;
 
@@ -121,7 +117,7 @@ export class HeartBeat {
 
   /** The noise of one clip, (f, c, h, w), a function of (seed, key) alone. */
   clipNoise(seed: number | bigint, key: readonly (string | number)[], frames = this.config.frames): Tensor {
-    return progressiveNoise(noise(seed, key, this.latentShape(frames)), this.config.progressiveNoise);
+    return correlateFrames(noise(seed, key, this.latentShape(frames)), this.config.noisePrior);
   }
 
   /** Grey pictures in [0,1] to the posterior over latents (before the scale). n 1 H W -> n c h w */
@@ -154,7 +150,8 @@ export class HeartBeat {
         throw new Error(`condition ${name}: expected one of this model's local conditions ` +
           `(${[...this.localEncoders.keys()].join(', ')}), got ${name}`);
       }
-      const scaled = encodeKept(encoder, planes, strength(name)); // b 1|f 8 h w
+      const { gain } = conditionOf(name);
+      const scaled = encodeKept(encoder, gain === 1 ? planes : planes.mul(gain), strength(name)); // b 1|f 8 h w
       if (scaled !== null) local = local === null ? scaled : local.add(scaled);
     }
     const folded = local === null ? null : ((sum: Tensor) => {

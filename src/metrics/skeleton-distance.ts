@@ -4,7 +4,8 @@
  */
 import { signedDistance } from '../conditions/distance.ts';
 import { lineLength, resampleLine } from '../conditions/polyline.ts';
-import { samplePlane, smoothPlane } from '../conditions/smoothing.ts';
+import { smoothPlane } from '../conditions/smoothing.ts';
+import { samplePlane } from '../frames/sample-plane.ts';
 import { plane, shapeText } from '../frames/frames.ts';
 import type { Frames, Point, Polyline } from '../frames/frames.ts';
 

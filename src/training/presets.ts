@@ -67,7 +67,7 @@ function small(): Preset {
       // at high noise is multiplied fourteenfold on its way to z_0.
       scheduler: { prediction_type: 'v_prediction' },
       // Speckle that every frame draws apart flickers; a short training does not unlearn it.
-      progressiveNoise: 2,
+      noisePrior: { shared: 0.5, progressive: 0.4 },
     },
     vae: {
       generator: { ...autoencoder, emaDecay: 0.995 },
@@ -94,7 +94,7 @@ function small(): Preset {
     },
     video: {
       optimization: {
-        trainBatchSize: 2, maxTrainSteps: 1100, learningRate: 8e-4, lrWarmupSteps: 100, emaDecay: 0.998,
+        trainBatchSize: 2, maxTrainSteps: 1500, learningRate: 1e-3, lrWarmupSteps: 100, emaDecay: 0.998,
         mixedPrecision: 'bf16',
       },
       loop,

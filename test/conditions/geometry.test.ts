@@ -7,7 +7,8 @@ import { signedDistance } from '../../src/conditions/distance.ts';
 import { flowColour } from '../../src/conditions/painting.ts';
 import { lineLength, resampleLine, smoothLine } from '../../src/conditions/polyline.ts';
 import { findSector } from '../../src/conditions/sector.ts';
-import { samplePlane, slopePlanes, smoothPlane } from '../../src/conditions/smoothing.ts';
+import { slopePlanes, smoothPlane } from '../../src/conditions/smoothing.ts';
+import { samplePlane } from '../../src/frames/sample-plane.ts';
 import { thinPlateWarp } from '../../src/conditions/thin-plate.ts';
 import { randomStream } from '../../src/frames/random.ts';
 

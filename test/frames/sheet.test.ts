@@ -4,8 +4,6 @@ import { byteFrames, floatFrames, labelFrames, plane } from '../../src/frames/fr
 import {
   LABEL_COLOURS,
   overlayLabels,
-  paintFlow,
-  paintLabels,
   paintPlane,
   strokePolylines,
 } from '../../src/frames/paint.ts';
@@ -18,15 +16,13 @@ const grey = floatFrames(
 );
 
 /** RGB of one pixel. */
-function pixel(picture: ReturnType<typeof paintLabels>, t: number, x: number, y: number): number[] {
+function pixel(picture: ReturnType<typeof overlayLabels>, t: number, x: number, y: number): number[] {
   return [0, 1, 2].map((c) => plane(picture, c, t)[y * picture.width + x]);
 }
 
 test('labels have their colours, over a picture as tint with a full border', () => {
   const labels = labelFrames(1, 20, 20);
   for (let y = 5; y < 15; y++) labels.data.fill(2, y * 20 + 5, y * 20 + 15);
-  assert.deepEqual(pixel(paintLabels(labels), 0, 10, 10), [...LABEL_COLOURS[2]]);
-  assert.deepEqual(pixel(paintLabels(labels), 0, 1, 1), [0, 0, 0]);
   const over = overlayLabels(grey, labels, 0.25);
   assert.equal(over.frames, 3);
   assert.deepEqual(
@@ -38,22 +34,6 @@ test('labels have their colours, over a picture as tint with a full border', () 
     LABEL_COLOURS[2].map((v) => Math.round(128 * 0.1 + v * 0.9)),
   );
   assert.deepEqual(pixel(over, 2, 1, 1), [128, 128, 128]);
-});
-
-test('flow is hue by direction and brightness by speed', () => {
-  const flow = floatFrames({ channels: 2, frames: 1, height: 1, width: 5 });
-  flow.data.set([1, -1, 0.5, 0, 0, 0, 0, 0, 0, 1]);
-  const painted = paintFlow(flow, 1);
-  const colours = [0, 1, 2, 3, 4].map((x) => pixel(painted, 0, x, 0));
-  assert.ok(colours[0][0] === 255 && colours[0][1] < 40 && colours[0][2] < 40, 'right is red');
-  assert.ok(colours[1][0] < 40 && colours[1][1] === 255 && colours[1][2] === 255, 'left is cyan');
-  assert.equal(colours[2][0], 128);
-  assert.deepEqual(colours[3], [0, 0, 0]);
-  assert.ok(colours[4][1] === 255 && colours[4][2] < 40, 'down is yellow-green');
-  assert.deepEqual(
-    pixel(paintFlow(floatFrames({ channels: 2, frames: 1, height: 1, width: 1 })), 0, 0, 0),
-    [0, 0, 0],
-  );
 });
 
 test('strokes are as thick as asked for, and smooth', () => {

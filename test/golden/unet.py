@@ -1,7 +1,8 @@
 """Golden numbers of the U-Net: diffusers' UNet2DConditionModel, plain and with our additions.
 
 The additions are written here in plain torch (PAPER section 1): an image branch with a query of its
-own (or the text's) in every cross-attention, and temporal attention after every transformer.
+own (or the text's) in every cross-attention, and temporal attention after every transformer, or
+after every residual block of the ways down and up where there is none.
 Run: python unet.py (torch 2 and diffusers); writes unet.json.
 """
 import math
@@ -85,12 +86,19 @@ class Temporal(nn.Module):
         return pixels.permute(0, 3, 4, 1, 2).reshape(n, c, h, w)
 
 
-def heartbeat(config, own_query, temporal, text_tokens, frames):
+def heartbeat(config, own_query, temporal, text_tokens, frames, everywhere=False):
     net = UNet2DConditionModel(**config)
     for block in [*net.down_blocks, net.mid_block, *net.up_blocks]:
         attentions = getattr(block, 'attentions', [])
-        if temporal and len(attentions) > 0:
+        if temporal and (len(attentions) > 0 or everywhere):
             block.temporal_attentions = nn.ModuleList()
+        if temporal and everywhere and len(attentions) == 0:
+            for resnet in block.resnets:
+                layer = Temporal(resnet.conv2.weight.shape[0], config['attention_head_dim'])
+                block.temporal_attentions.append(layer)
+                resnet.register_forward_hook(
+                    lambda _module, _inputs, out, layer=layer: layer(out, frames)
+                )
         for transformer in attentions:
             attn = transformer.transformer_blocks[0].attn2
             width, context = attn.to_q.weight.shape[0], config['cross_attention_dim']
@@ -153,6 +161,15 @@ net = heartbeat(WIDE, True, True, 5, 3)
 out['own'] = {
     'keys': {key: list(value.shape) for key, value in net.state_dict().items()},
     'clips': record(net, z, t, both, 3, WATCHED + image_keys + temporal_keys),
+}
+net = heartbeat(WIDE, True, True, 5, 3, everywhere=True)
+out['everywhere'] = {
+    'keys': {key: list(value.shape) for key, value in net.state_dict().items()},
+    'clips': record(net, z, t, both, 3, WATCHED + [
+        f'{block}.temporal_attentions.{layer}.{name}'
+        for block, layer in (('down_blocks.1', 0), ('up_blocks.0', 0), ('up_blocks.0', 1))
+        for name in ('to_q.weight', 'to_out.0.weight')
+    ]),
 }
 net = heartbeat(WIDE, False, False, 5, 1)
 out['shared'] = {

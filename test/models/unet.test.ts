@@ -19,6 +19,7 @@ interface Golden {
   readonly small: { keys: Record<string, number[]>; even: Run; odd: Run };
   readonly deep: { keys: Record<string, number[]>; odd: Run };
   readonly own: { keys: Record<string, number[]>; clips: Run };
+  readonly everywhere: { keys: Record<string, number[]>; clips: Run };
   readonly shared: { clips: Run };
 }
 
@@ -113,23 +114,28 @@ for (const [name, config, size, run] of [
   });
 }
 
-test('local features, image branch and temporal attention on two clips of three frames', () => {
-  withUNet(HEARTBEAT, (net, path) => {
-    const z = data('z', 6, 4, 8, 8).requiresGrad_(true);
-    const local = data('local', 6, 8, 8, 8).requiresGrad_(true);
-    const context = { text: data('text', 2, 5, 6), image: data('image', 2, 4, 6) };
-    const y = net.call(z, steps(), context, local);
-    const run = golden.own.clips;
-    expectClose(y, run.output, 1e-4, 'output');
-    y.mul(data('loss', ...y.shape))
-      .sum()
-      .backward();
-    expectClose(cat([z.grad!, local.grad!], 1), run.inputGradient, 1e-4, 'gradient of z and local');
-    for (const [key, summary] of Object.entries(run.gradients)) {
-      expectClose(path.parameters().get(key)!.grad!, summary, 1e-4, `gradient of ${key}`);
-    }
+for (const [where, change] of Object.entries({
+  own: {},
+  everywhere: { temporalWithoutSpatial: true },
+} satisfies Record<string, UNetConfig>)) {
+  test(`local features, image branch, temporal attention (${where}): two clips of three frames`, () => {
+    withUNet({ ...HEARTBEAT, ...change }, (net, path) => {
+      const z = data('z', 6, 4, 8, 8).requiresGrad_(true);
+      const local = data('local', 6, 8, 8, 8).requiresGrad_(true);
+      const context = { text: data('text', 2, 5, 6), image: data('image', 2, 4, 6) };
+      const y = net.call(z, steps(), context, local);
+      const run = golden[where as 'own' | 'everywhere'].clips;
+      expectClose(y, run.output, 1e-4, 'output');
+      y.mul(data('loss', ...y.shape))
+        .sum()
+        .backward();
+      expectClose(cat([z.grad!, local.grad!], 1), run.inputGradient, 1e-4, 'gradient of z and local');
+      for (const [key, summary] of Object.entries(run.gradients)) {
+        expectClose(path.parameters().get(key)!.grad!, summary, 1e-4, `gradient of ${key}`);
+      }
+    });
   });
-});
+}
 
 test('a shared query for both modalities', () => {
   withUNet({ ...HEARTBEAT, imageQuery: 'shared', temporal: false }, (net, path) => {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # train-small.sh FOLDER: makes the released small model again, from the phantom to models/small.
-# Goes on where it stopped. LIBTORCH and the number of cores decide how long it takes.
+# Goes on where it stopped; about eighty minutes on two cores. The segmenter for `evaluate` is apart:
+# ./heartbeat train segmenter --data FOLDER/phantom --output FOLDER/run
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 folder=${1:?"expected a folder for data and run"}

@@ -29,9 +29,9 @@ type Step = (x: Tensor, around: Surroundings) => Tensor;
 
 /**
  * The paper's block, in order: residual block, spatial self-attention and cross-attention (one
- * transformer), and, last, temporal self-attention; either attention may be absent. diffusers' blocks hold several of these, so `temporal_attentions.<layer>` counts as
- * `resnets` and `attentions` do. [fig: "last in the block" is read of this unit, whose figure
- * shows one of each.]
+ * transformer), and, last, temporal self-attention; either attention may be absent. diffusers'
+ * blocks hold several of these, so `temporal_attentions.<layer>` counts as `resnets` and
+ * `attentions` do. [fig: "last in the block" is read of this unit, whose figure shows one of each.]
  */
 function layerSteps(
   path: Path,

@@ -4,7 +4,7 @@ import { Module } from '../nn/module.ts';
 import type { Path } from '../nn/path.ts';
 import { scope } from '../tensor/memory.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
-import { LinearDecoder, LinearEncoder } from './linear-shortcut.ts';
+import { pixelShuffle, pixelUnshuffle } from './pixel-shuffle.ts';
 import { downLayers, middleLayers, OutputHead, upLayers } from './vae-blocks.ts';
 import type { Layer, StackOptions } from './vae-blocks.ts';
 
@@ -18,11 +18,16 @@ export const vaeConfig = z.strictObject({
   norm_num_groups: z.int().positive().default(32),
   sample_size: z.int().positive().default(512),
   scaling_factor: z.number().positive().default(0.18215),
-  /** Of each latent channel over the training set; null for 0 and 1. */
+  /** Of each latent channel, measured on frames when the VAE has finished; null for 0 and 1. */
   latents_mean: z.array(z.number()).readonly().nullable().default(null),
   latents_std: z.array(z.number().positive()).readonly().nullable().default(null),
   mid_block_add_attention: z.boolean().default(true),
-  /** Ours, absent from AutoencoderKL: a linear map past the encoder and past the decoder. */
+  /**
+   * Ours, absent from AutoencoderKL: a linear map past the encoder, added to its mean, and one past
+   * the decoder, each a convolution over the pixels that a latent covers and their neighbours (the
+   * way up is Shi et al.'s sub-pixel convolution, 2016). Speckle is close to Gaussian, for which the
+   * best code is linear: the network begins near it and learns the rest.
+   */
   linearShortcut: z.boolean().default(false),
 });
 export type VaeConfig = z.infer<typeof vaeConfig>;
@@ -69,7 +74,7 @@ export class Vae extends Module<[Tensor], Tensor> {
   private readonly decoder: Decoder;
   private readonly quantize: Conv2d;
   private readonly dequantize: Conv2d;
-  private readonly linear: { encoder: LinearEncoder; decoder: LinearDecoder } | null;
+  private readonly linear: { encoder: Conv2d; decoder: Conv2d } | null;
 
   constructor(path: Path, config: VaeConfig) {
     super();
@@ -79,11 +84,13 @@ export class Vae extends Module<[Tensor], Tensor> {
     this.decoder = new Decoder(path.sub('decoder'), config);
     this.quantize = new Conv2d(path.sub('quant_conv'), 2 * latents, 2 * latents, 1);
     this.dequantize = new Conv2d(path.sub('post_quant_conv'), latents, latents, 1);
-    const reduction = vaeReduction(config);
+    const pixels = vaeReduction(config) ** 2;
+    const linear = (key: string, from: number, to: number) =>
+      new Conv2d(path.sub(key), from, to, 3, { padding: 1 });
     this.linear = config.linearShortcut
       ? {
-          encoder: new LinearEncoder(path.sub('linear_encoder'), config.in_channels, latents, reduction),
-          decoder: new LinearDecoder(path.sub('linear_decoder'), latents, config.out_channels, reduction),
+          encoder: linear('linear_encoder', config.in_channels * pixels, latents),
+          decoder: linear('linear_decoder', latents, config.out_channels * pixels),
         }
       : null;
   }
@@ -104,7 +111,7 @@ export class Vae extends Module<[Tensor], Tensor> {
     }
     return scope(() => {
       const [mean, logvar] = this.quantize.call(this.encoder.call(x)).chunk(2, 1);
-      return posterior(this.linear ? mean.add(this.linear.encoder.call(x)) : mean, logvar);
+      return posterior(this.linear ? mean.add(this.linear.encoder.call(pixelUnshuffle(x, reduction))) : mean, logvar);
     });
   }
 
@@ -119,7 +126,8 @@ export class Vae extends Module<[Tensor], Tensor> {
     }
     return scope(() => {
       const decoded = this.decoder.call(this.dequantize.call(z));
-      return this.linear ? decoded.add(this.linear.decoder.call(z)) : decoded;
+      if (this.linear === null) return decoded;
+      return decoded.add(pixelShuffle(this.linear.decoder.call(z), vaeReduction(this.config)));
     });
   }
 

@@ -1,21 +1,29 @@
 import { z } from 'zod';
+import { scope } from '../tensor/memory.ts';
+import { stack } from '../tensor/ops.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 
 /**
- * How the noise of a clip's frames correlates (the noise prior of PYoCo, Ge et al. 2023, its two models in
- * one): a share of the variance is common to the whole clip ("mixed noise"), the rest is a chain from
+ * How the noise of two frames of a clip correlates (the noise prior of PYoCo, Ge et al. 2023, its two models
+ * in one): a share of the variance is common to the whole clip ("mixed noise"), the rest is a chain from
  * frame to frame ("progressive noise"). Nothing of either, the paper's own, draws every frame apart.
  */
-export const noisePriorConfig = z.strictObject({
+const correlationConfig = z.strictObject({
   /** Of the variance, the same in every frame. */
   shared: z.number().min(0).lt(1).default(0),
   /** PYoCo's alpha: in the rest, neighbours correlate by alpha / sqrt(1 + alpha^2). */
   progressive: z.number().nonnegative().default(0),
 });
+export type NoiseCorrelation = z.infer<typeof correlationConfig>;
+
+export const noisePriorConfig = correlationConfig.extend({
+  /** Where a flow is given: the noise travels along it and correlates like this. Null: it never travels. */
+  alongFlow: correlationConfig.nullable().default(null),
+});
 export type NoisePriorConfig = z.infer<typeof noisePriorConfig>;
 
 /** Correlation of the noise of two frames `distance` apart. */
-export function noiseCorrelation({ shared, progressive }: NoisePriorConfig, distance: number): number {
+export function noiseCorrelation({ shared, progressive }: NoiseCorrelation, distance: number): number {
   const rho = progressive / Math.sqrt(1 + progressive ** 2);
   return shared + (1 - shared) * rho ** distance;
 }
@@ -28,11 +36,39 @@ export function noiseCorrelation({ shared, progressive }: NoisePriorConfig, dist
  * @param x independent standard normal numbers, (f, c, h, w)
  * @returns (f, c, h, w)
  */
-export function correlateFrames(x: Tensor, config: NoisePriorConfig): Tensor {
+export function correlateFrames(x: Tensor, config: NoiseCorrelation): Tensor {
   const frames = x.shape[0];
   if (frames === 1 || noiseCorrelation(config, 1) === 0) return x;
   const mixing = Float32Array.from(cholesky(frames, (i, j) => noiseCorrelation(config, Math.abs(i - j))));
   return tensor(mixing, [frames, frames]).matmul(x.reshape([frames, -1])).reshape(x.shape);
+}
+
+/**
+ * Sums fine white noise over the cells of the latent grid, each frame read where its material lay in frame 0:
+ * "How I Warped Your Noise" (Chang et al., ICLR 2024) and "Go-with-the-Flow" (Burgert et al., CVPR 2025).
+ * So a cell's noise moves by fractions of a cell and stays white, which interpolated noise would not.
+ *
+ * @param fine standard normal numbers, (f, c, H, W); pixel i of each frame belongs to the material that lay
+ *   at pixel i of frame 0
+ * @param origins that pixel for every pixel of every frame, f H W; null where nothing moves
+ * @param grid (h, w), divisors of H and W
+ * @returns (f, c, h, w), standard normal
+ */
+export function gatherNoise(
+  fine: Tensor, origins: Int32Array | null, [h, w]: readonly [h: number, w: number],
+): Tensor {
+  const [f, c, height, width] = fine.shape;
+  const [rows, columns] = [height / h, width / w];
+  const sums = (x: Tensor) => x.reshape([f, c, h, rows, w, columns]).sum([3, 5]);
+  if (origins === null) return sums(fine).div(Math.sqrt(rows * columns));
+  const index = tensor(origins, [f, 1, height * width]).to('int64');
+  const carried = fine.reshape([f, c, height * width]).gather(2, index.expand([f, c, height * width]));
+  const scales = Array.from({ length: f }, (_, t) => scope(() => {
+    const cells = index.select(0, t).reshape([h, rows, w, columns]).transpose(1, 2).reshape([h, w, rows * columns]);
+    // material that spreads over n pixels counts n^2 times: so many pairs of pixels share theirs
+    return cells.unsqueeze(3).eq(cells.unsqueeze(2)).sum([2, 3]).to('float32').rsqrt();
+  }));
+  return sums(carried).mul(stack(scales).unsqueeze(1));
 }
 
 /** The lower triangle L with L L^T = C, [size][size]. */

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { conditionOf, conditions, type ConditionName } from '../conditions/condition.ts';
-import { noisePriorConfig, correlateFrames } from '../diffusion/noise-prior.ts';
+import { followMaterial } from '../conditions/material.ts';
+import { correlateFrames, gatherNoise, noisePriorConfig } from '../diffusion/noise-prior.ts';
 import { NoiseSchedule, schedulerConfig } from '../diffusion/schedule.ts';
+import type { Frames } from '../frames/frames.ts';
 import { GlobalAdapter, GlobalAdapterConfig } from '../models/adapter.ts';
 import { ClipText, clipTextConfig } from '../models/clip-text.ts';
 import { ClipTokenizer, echoVocabulary } from '../models/clip-tokenizer.ts';
@@ -11,6 +13,7 @@ import { UNet, UNetConfig } from '../models/unet.ts';
 import { Vae, vaeConfig, vaeReduction, type Posterior } from '../models/vae.ts';
 import { rootPath, type Path } from '../nn/path.ts';
 import type { DType } from '../tensor/dtype.ts';
+import { scope } from '../tensor/memory.ts';
 import { cat, zeros } from '../tensor/ops.ts';
 import { noise } from '../tensor/random.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
@@ -54,6 +57,9 @@ export interface ConditionBatch {
   /** The image encoder's embedding of the prior, b c g g. */
   readonly image: Tensor | null;
 }
+
+/** What moves in a clip: the flow condition, 2 f h w, and its strength. */
+export interface Motion { readonly flow: Frames; readonly strength: number }
 
 /** Strength of a condition for each clip of the batch: 0 drops it, 1 is as trained. */
 export type Strength = (name: ConditionName) => readonly number[];
@@ -115,9 +121,23 @@ export class HeartBeat {
     return [frames, this.config.vae.latent_channels, this.latentSize, this.latentSize];
   }
 
-  /** The noise of one clip, (f, c, h, w), a function of (seed, key) alone. */
-  clipNoise(seed: number | bigint, key: readonly (string | number)[], frames = this.config.frames): Tensor {
-    return correlateFrames(noise(seed, key, this.latentShape(frames)), this.config.noisePrior);
+  /**
+   * The noise of one clip, (f, c, h, w): a function of (seed, key), and of the motion when the noise prior
+   * travels along a flow. The first frame's is the same whatever moves.
+   */
+  clipNoise(
+    seed: number | bigint, key: readonly (string | number)[], frames = this.config.frames,
+    motion: Motion | null = null,
+  ): Tensor {
+    const { noisePrior: { alongFlow, ...still }, resolution } = this.config;
+    const [f, c, h, w] = this.latentShape(frames);
+    if (alongFlow === null || frames === 1) return correlateFrames(noise(seed, key, [f, c, h, w]), still);
+    return scope(() => {
+      const white = noise(seed, key, [f, c, resolution, resolution]);
+      if (motion === null) return gatherNoise(correlateFrames(white, still), null, [h, w]);
+      const origins = followMaterial(motion.flow, motion.strength);
+      return gatherNoise(correlateFrames(white, alongFlow), origins, [h, w]);
+    });
   }
 
   /** Grey pictures in [0,1] to the posterior over latents (before the scale). n 1 H W -> n c h w */

@@ -46,7 +46,10 @@ export async function synthesize(
   const sampler = createSampler(name, model.schedule, numInferenceSteps);
   const { control, free, start } = noGrad(() => scope(() => {
     const batch = conditionBatch(model, inputs);
-    const start = model.clipNoise(seed, ['latent']).to(model.components.unet.device);
+    const flow = inputs.flow as Frames | undefined;
+    const [obeyed] = strength('flow');
+    const motion = flow === undefined || obeyed === 0 ? null : { flow, strength: obeyed };
+    const start = model.clipNoise(seed, ['latent'], frames, motion).to(model.components.unet.device);
     const unconditional = { ...batch, prompts: [''], image: null };
     return {
       control: model.control(batch, strength, frames),

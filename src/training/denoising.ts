@@ -6,9 +6,14 @@ import type { DType } from '../tensor/dtype.ts';
 import { cat, mseLoss } from '../tensor/ops.ts';
 import { noise } from '../tensor/random.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { conditionPlanes, embeddings, posteriors, type FrameOf, type PreparedClip } from './prepared-clip.ts';
+import {
+  conditionPlanes, embeddings, flowOf, posteriors, type FrameOf, type PreparedClip,
+} from './prepared-clip.ts';
 
-/** What one element of a batch is made of: all its frames, the image prior's and the single sketch's. */
+/**
+ * What one element of a batch is made of: its frames (one, or the whole clip), the image prior's and the
+ * single sketch's.
+ */
 export interface Sample {
   readonly clip: PreparedClip;
   readonly frames: readonly number[];
@@ -48,11 +53,14 @@ export function denoisingLoss(
   });
 
   const shape = model.latentShape(frames);
-  const each = (draw: (key: Sample['key']) => Tensor) => cat(samples.map(({ key }) => draw(key)), 0).to(device);
+  const each = (draw: (sample: Sample, i: number) => Tensor) => cat(samples.map(draw), 0).to(device);
   const { mean, std } = posteriors(picks, shape);
-  const drawn = each((key) => noise(seed, ['posterior', ...key], shape));
+  const drawn = each(({ key }) => noise(seed, ['posterior', ...key], shape));
   const z0 = model.vae.scaleLatents(mean.to(device).add(std.to(device).mul(drawn)));
-  const epsilon = each((key) => model.clipNoise(seed, ['epsilon', ...key], frames));
+  const epsilon = each(({ clip, key }, i) => {
+    const flow = frames > 1 && kept[i]('flow') > 0 ? flowOf(clip) : null;
+    return model.clipNoise(seed, ['epsilon', ...key], frames, flow && { flow, strength: 1 });
+  });
   const perFrame = t.flatMap((step) => Array<number>(frames).fill(step));
   const zt = addNoise(model.schedule, z0, epsilon, perFrame);
 

@@ -1,4 +1,5 @@
 import type { ConditionName } from '../conditions/condition.ts';
+import type { Frames } from '../frames/frames.ts';
 import { cat } from '../tensor/ops.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 
@@ -82,6 +83,17 @@ export function conditionPlanes(
   const data = tensor(gather(picks, bytes, of, area), [picks.length, 1, size, size]);
   if (kind === 'unit') return data.to('float32').div(255);
   return cat(Array.from({ length: channels }, (_, label) => data.eq(label).to('float32')), 1);
+}
+
+/** The whole clip's flow, 2 f h w; null where the clip has none. */
+export function flowOf({ planes, frames, size }: PreparedClip): Frames | null {
+  const flow = planes.get('flow')?.data as Float32Array | undefined; // f 2 h w
+  if (flow === undefined) return null;
+  const [area, data] = [size * size, floats(flow.length)];
+  for (let t = 0; t < frames; t++) {
+    for (let c = 0; c < 2; c++) data.set(flow.subarray((2 * t + c) * area, (2 * t + c + 1) * area), (c * frames + t) * area);
+  }
+  return { channels: 2, frames, height: size, width: size, data };
 }
 
 /** Posterior mean and standard deviation, before the scale. n c h w each */

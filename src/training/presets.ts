@@ -24,6 +24,7 @@ function tiny(): Preset {
       text_encoder: textEncoder(16, 1, 2),
       image_encoder: imageEncoder(32, 4, 16, 16),
       global_adapter: { channels: 16, grid: 8, tokenGrid: 8, contextWidth: 16 },
+      noisePrior: { shared: 0.5, progressive: 0.5, alongFlow: { shared: 0.9, progressive: 0.5 } },
     },
     vae: {
       generator: recipe, discriminator: recipe, textureStart: 10, loop,
@@ -67,7 +68,7 @@ function small(): Preset {
       // at high noise is multiplied fourteenfold on its way to z_0.
       scheduler: { prediction_type: 'v_prediction' },
       // Speckle that every frame draws apart flickers; a short training does not unlearn it.
-      noisePrior: { shared: 0.5, progressive: 0.4 },
+      noisePrior: { shared: 0.65, progressive: 0.5, alongFlow: { shared: 0.9, progressive: 0.5 } },
     },
     vae: {
       generator: { ...autoencoder, emaDecay: 0.995 },
@@ -94,7 +95,7 @@ function small(): Preset {
     },
     video: {
       optimization: {
-        trainBatchSize: 2, maxTrainSteps: 1500, learningRate: 1e-3, lrWarmupSteps: 100, emaDecay: 0.998,
+        trainBatchSize: 2, maxTrainSteps: 2400, learningRate: 1e-3, lrWarmupSteps: 100, emaDecay: 0.998,
         mixedPrecision: 'bf16',
       },
       loop,

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { correlateFrames, noiseCorrelation } from '../../src/diffusion/noise-prior.ts';
+import { correlateFrames, gatherNoise, noiseCorrelation } from '../../src/diffusion/noise-prior.ts';
 import { scope } from '../../src/tensor/memory.ts';
 import { noise } from '../../src/tensor/random.ts';
+import { tensor } from '../../src/tensor/tensor.ts';
 import { expectNoLeaks } from '../support/leaks.ts';
 
 expectNoLeaks();
@@ -49,5 +51,73 @@ test('without correlation, and for single pictures, the noise stays as drawn', (
     assert.equal(correlateFrames(clip, { shared: 0, progressive: 0 }), clip);
     const picture = noise(1, ['picture'], [1, 2, 3, 3]);
     assert.equal(correlateFrames(picture, { shared: 0.5, progressive: 2 }), picture);
+  });
+});
+
+const golden = JSON.parse(
+  readFileSync(new URL('../golden/noise-warp.json', import.meta.url), 'utf8'));
+
+test('gathers white noise along the material as numpy does', () => {
+  const [f, height, width] = golden.shape;
+  const fine = Float32Array.from({ length: f * 2 * height * width }, (_, i) => Math.sin(1.7 * i));
+  const got = scope(() => gatherNoise(
+    tensor(fine, [f, 2, height, width]), Int32Array.from(golden.origins),
+    [height / golden.cell, width / golden.cell]).toFloat32());
+  got.forEach((value, i) => assert.ok(Math.abs(value - golden.gathered[i]) < 1e-5, `${i}: ${value}`));
+});
+
+const [side, cell] = [64, 4];
+const grid = side / cell;
+
+/** Frame 1 of two, whose material came from `from`; frame 0 as drawn. Of 40 channels. */
+function carried(from: (x: number, y: number) => [number, number]): [Float32Array, Float32Array] {
+  const at = (value: number) => Math.min(Math.max(Math.round(value), 0), side - 1);
+  const origins = Int32Array.from({ length: 2 * side * side }, (_, i) => {
+    const [x, y] = [i % side, Math.floor(i / side) % side];
+    const [ox, oy] = i < side * side ? [x, y] : from(x, y);
+    return at(oy) * side + at(ox);
+  });
+  const all = scope(() => {
+    const fine = noise(5, ['fine'], [1, 40, side, side]).expand([2, 40, side, side]);
+    return gatherNoise(fine, origins, [grid, grid]).toFloat32();
+  });
+  return [all.subarray(0, all.length / 2), all.subarray(all.length / 2)];
+}
+
+const shift = (x: Float32Array, by: number) => Float32Array.from(x, (_, i) => x[Math.max(i - by, 0)]);
+
+test('carried noise moves with its material, by cells and by fractions of cells', () => {
+  const [before, cells] = carried((x, y) => [x - cell, y]);
+  const inner = (x: Float32Array) => x.filter((_, i) => i % grid > 1);
+  assert.deepEqual(inner(cells), inner(shift(before, 1)));
+  const [, quarter] = carried((x, y) => [x - cell / 4, y]);
+  const near = (got: number, expected: number) => assert.ok(Math.abs(got - expected) < 0.03, `${got}, not ${expected}`);
+  near(correlation(inner(before), inner(quarter)), 0.75);
+  near(correlation(inner(shift(before, 1)), inner(quarter)), 0.25);
+});
+
+test('carried noise stays standard normal and white where the material turns, shrinks or spreads', () => {
+  const about = (scale: number, angle: number) => carried((x, y) => {
+    const [u, v] = [x - side / 2, y - side / 2];
+    return [
+      side / 2 + scale * (u * Math.cos(angle) - v * Math.sin(angle)),
+      side / 2 + scale * (u * Math.sin(angle) + v * Math.cos(angle)),
+    ];
+  })[1];
+  for (const [scale, angle] of [[1, 0.3], [0.8, 0], [1.2, 0.1], [0.6, 0.2]]) {
+    const x = about(scale, angle).filter((_, i) => i % grid > 3 && i % grid < 12 && (Math.floor(i / grid) % grid) > 3);
+    const variance = x.reduce((sum, value) => sum + value * value, 0) / x.length;
+    assert.ok(Math.abs(variance - 1) < 0.05, `${scale}, ${angle}: variance ${variance}`);
+    const neighbours = correlation(x, shift(x, 1));
+    assert.ok(Math.abs(neighbours) < 0.08, `${scale}, ${angle}: neighbours correlate by ${neighbours}`);
+  }
+});
+
+test('nothing that moves: the same noise as that of the grid', () => {
+  scope(() => {
+    const fine = noise(2, ['fine'], [3, 2, 8, 8]);
+    const still = Int32Array.from({ length: 3 * 64 }, (_, i) => i % 64);
+    const [a, b] = [gatherNoise(fine, null, [2, 2]).toFloat32(), gatherNoise(fine, still, [2, 2]).toFloat32()];
+    a.forEach((value, i) => assert.ok(Math.abs(value - b[i]) < 1e-6));
   });
 });

@@ -15,14 +15,15 @@ const root = fileURLToPath(new URL('../', import.meta.url));
 const mayImport: Record<string, readonly string[]> = {
   frames: [],
   tensor: [],
+  weights: ['tensor'],
   nn: ['tensor'],
-  models: ['nn', 'tensor'],
+  models: ['nn', 'weights', 'tensor'],
   diffusion: ['tensor'],
   conditions: ['frames'],
   data: ['frames'],
   inputs: ['conditions', 'data', 'frames'],
-  metrics: ['conditions', 'frames', 'tensor', 'nn', 'models'],
-  heartbeat: ['models', 'conditions', 'diffusion', 'frames', 'tensor', 'nn'],
+  metrics: ['conditions', 'frames', 'tensor', 'weights', 'nn', 'models'],
+  heartbeat: ['models', 'weights', 'conditions', 'diffusion', 'frames', 'tensor', 'nn'],
   training: [
     'heartbeat',
     'data',
@@ -32,6 +33,7 @@ const mayImport: Record<string, readonly string[]> = {
     'diffusion',
     'frames',
     'tensor',
+    'weights',
     'nn',
   ],
   evaluation: [
@@ -44,6 +46,7 @@ const mayImport: Record<string, readonly string[]> = {
     'diffusion',
     'frames',
     'tensor',
+    'weights',
     'nn',
   ],
   index: ['conditions', 'data', 'frames', 'heartbeat', 'inputs'],
@@ -59,6 +62,7 @@ const mayImport: Record<string, readonly string[]> = {
     'diffusion',
     'frames',
     'tensor',
+    'weights',
     'nn',
   ],
 };

@@ -87,12 +87,11 @@ export class PickleInput {
   /** A length of `count` bytes, little-endian, that must be possible here. */
   length(count: 1 | 4 | 8): number {
     const bytes = this.take(count);
-    const value =
-      count === 8 ? Number(bytes.readBigUInt64LE(0)) : bytes.readUIntLE(0, count as 1 | 4);
+    const value = count === 8 ? bytes.readBigUInt64LE(0) : BigInt(bytes.readUIntLE(0, count));
     if (value > this.end - this.at) {
       throw this.refusal(`a length of ${value} bytes where ${this.end - this.at} are left`);
     }
-    return value;
+    return Number(value);
   }
 
   refusal(why: string): Refusal {

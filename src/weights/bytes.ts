@@ -1,5 +1,5 @@
 /** Bytes at positions: a file that is read piece by piece, never whole. */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 
 /**
  * What is wrong with a file from outside, in words that do not name the file yet: `refusing` puts
@@ -26,8 +26,10 @@ export function refusing<T>(path: string, body: () => T): T {
 
 /** Text of a file from outside as it may stand in a message: short, on one line, in quotes. */
 export function quoted(text: string): string {
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 77)}...` : text)
-    .replace(/[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, '?');
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 77)}...` : text).replace(
+    /[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
+    '?',
+  );
 }
 
 /** A file open for positioned reads. */
@@ -40,7 +42,8 @@ export class OpenFile implements Bytes {
   constructor(path: string) {
     this.path = path;
     try {
-      this.descriptor = openSync(path, 'r');
+      // A pipe must not make this wait for somebody who writes to it.
+      this.descriptor = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       throw new Refusal(code === 'ENOENT' ? 'no such file' : `cannot be opened (${code})`);

@@ -6,7 +6,7 @@
 import { OpenFile, Refusal, quoted, refusing } from './bytes.ts';
 import { readLegacyCheckpoint } from './legacy-checkpoint.ts';
 import type { StoredTensor, Value } from './pickle-values.ts';
-import { readElements, tensorBytes } from './strided.ts';
+import { allocate, readElements, tensorBytes } from './strided.ts';
 import type { Write } from './strided.ts';
 import { readTree } from './tree.ts';
 import { readZipCheckpoint } from './zip-checkpoint.ts';
@@ -19,7 +19,10 @@ export type { Value } from './pickle-values.ts';
 export class Checkpoint {
   readonly path: string;
   readonly format: 'zip' | 'legacy';
-  /** Every tensor by its path in the object: `state_dict.conv.weight`, `optimizer.state.0.exp_avg`. */
+  /**
+   * Every tensor by its path in the object: `state_dict.conv.weight`, `optimizer.state.0.exp_avg`;
+   * an object that is a tensor itself has the empty path.
+   */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   /** The object that was saved, tensors in their places. */
   readonly value: Value;
@@ -54,7 +57,8 @@ export class Checkpoint {
    * there is no such tensor, the file is damaged there (zip: its checksum), or it was closed.
    */
   read(name: string): Uint8Array {
-    const out = new Uint8Array(tensorBytes(this.stored(name)));
+    const bytes = tensorBytes(this.stored(name));
+    const out = refusing(this.path, () => allocate(bytes));
     this.readBlocks(name, (at, bytes) => out.set(bytes, at));
     return out;
   }

@@ -58,8 +58,8 @@ function placeStorages(file: Bytes, from: number, keys: Item, named: Storages): 
     const count = Buffer.alloc(8);
     file.readInto(count, at);
     if (count.readBigInt64LE(0) !== BigInt(storage.elements)) {
-      const got = `${count.readBigInt64LE(0)} elements`;
-      throw new Refusal(`expected ${storage.elements} of storage ${quoted(storage.key)}, got ${got}`);
+      const expected = `${storage.elements} elements of storage ${quoted(storage.key)}`;
+      throw new Refusal(`expected ${expected}, got ${count.readBigInt64LE(0)}`);
     }
     places.set(storage.key, new Part(file, at + 8, bytes));
     at += 8 + bytes;

@@ -4,7 +4,17 @@ import { NumpyType, isTuple, kindOf } from './pickle-values.ts';
 import type { Item } from './pickle-values.ts';
 
 const widths: Readonly<Record<string, number>> = {
-  b1: 1, i1: 1, u1: 1, i2: 2, u2: 2, i4: 4, u4: 4, i8: 8, u8: 8, f4: 4, f8: 8,
+  b1: 1,
+  i1: 1,
+  u1: 1,
+  i2: 2,
+  u2: 2,
+  i4: 4,
+  u4: 4,
+  i8: 8,
+  u8: 8,
+  f4: 4,
+  f8: 8,
 };
 const widthOf = new Map(Object.entries(widths));
 
@@ -40,17 +50,28 @@ export function numpyNumber([type, bytes]: readonly Item[], caller: Caller): Ite
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   switch (code) {
-    case 'b1': return view.getUint8(0) !== 0;
-    case 'i1': return view.getInt8(0);
-    case 'u1': return view.getUint8(0);
-    case 'i2': return view.getInt16(0, littleEndian);
-    case 'u2': return view.getUint16(0, littleEndian);
-    case 'i4': return view.getInt32(0, littleEndian);
-    case 'u4': return view.getUint32(0, littleEndian);
-    case 'f4': return view.getFloat32(0, littleEndian);
-    case 'f8': return view.getFloat64(0, littleEndian);
-    case 'i8': return shortest(view.getBigInt64(0, littleEndian));
-    default: return shortest(view.getBigUint64(0, littleEndian));
+    case 'b1':
+      return view.getUint8(0) !== 0;
+    case 'i1':
+      return view.getInt8(0);
+    case 'u1':
+      return view.getUint8(0);
+    case 'i2':
+      return view.getInt16(0, littleEndian);
+    case 'u2':
+      return view.getUint16(0, littleEndian);
+    case 'i4':
+      return view.getInt32(0, littleEndian);
+    case 'u4':
+      return view.getUint32(0, littleEndian);
+    case 'f4':
+      return view.getFloat32(0, littleEndian);
+    case 'f8':
+      return view.getFloat64(0, littleEndian);
+    case 'i8':
+      return shortest(view.getBigInt64(0, littleEndian));
+    default:
+      return shortest(view.getBigUint64(0, littleEndian));
   }
 }
 

@@ -96,8 +96,7 @@ export function isCount(item: Item | undefined): item is number {
 
 /** Puts an entry into a dictionary. Throws for a key that Python would not take, or twice one. */
 export function setEntry(map: Map<Item, Item>, key: Item, value: Item, caller: Caller): void {
-  const plain =
-    key === null || typeof key !== 'object' || isTuple(key) || key instanceof PythonName;
+  const plain = key === null || typeof key !== 'object' || isTuple(key) || key instanceof PythonName;
   if (!plain) throw caller.refusal(`a dictionary has ${kindOf(key)} as key`);
   if (map.has(key)) throw caller.refusal('a dictionary has the same key twice');
   map.set(key, value);

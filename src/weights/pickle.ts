@@ -173,7 +173,7 @@ class Unpickler implements Caller {
   }
 
   put(index: number): void {
-    this.spend(1);
+    this.spend(4);
     this.memo.set(index, this.top());
   }
 
@@ -212,7 +212,7 @@ class Unpickler implements Caller {
 
   /** A copy of the next `count` bytes. */
   bytes(count: number): void {
-    this.push(Uint8Array.from(this.input.take(count)), 8);
+    this.push(Uint8Array.from(this.input.take(count)), 20);
   }
 }
 

@@ -52,9 +52,7 @@ export class Storages {
     }
     if (first.dtype === dtype && first.elements === elements) return first;
     const was = `${first.elements} ${first.dtype}`;
-    throw caller.refusal(
-      `storage ${quoted(key)} is first ${was}, then ${elements} ${dtype}`,
-    );
+    throw caller.refusal(`storage ${quoted(key)} is first ${was}, then ${elements} ${dtype}`);
   }
 }
 

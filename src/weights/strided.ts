@@ -1,13 +1,15 @@
 /** The elements of a strided view, row by row. */
 import { dtypeBytes } from '../tensor/dtype.ts';
+import { Refusal } from './bytes.ts';
 import type { Bytes } from './bytes.ts';
 import type { StoredTensor } from './pickle-values.ts';
 
 /** Copies go through a buffer of this size. */
 const block = 4 * 1024 * 1024;
-/** Elements that lie further apart than this on average are read one by one. */
+/** Elements that lie further apart than this on average are read page by page. */
 const sparsest = 4;
 const smallestSpan = 64 * 1024;
+const page = 4096;
 
 /** Where a run of elements goes. */
 export type Write = (at: number, bytes: Buffer) => void;
@@ -44,6 +46,15 @@ export function readElements(tensor: StoredTensor, source: Bytes, bigEndian: boo
   }
 }
 
+/** Zeros; a Refusal where there is no memory for so many. */
+export function allocate(bytes: number): Uint8Array<ArrayBuffer> {
+  try {
+    return new Uint8Array(bytes);
+  } catch {
+    throw new Refusal(`expected memory for ${bytes} bytes, there is not so much`);
+  }
+}
+
 function firstByte({ storage, offset, dtype }: StoredTensor): number {
   return storage.begin + offset * dtypeBytes(dtype);
 }
@@ -65,17 +76,24 @@ function gather(tensor: StoredTensor, source: Bytes, bytes: number): Buffer {
   const last = shape.reduce((sum, size, axis) => sum + (size - 1) * strides[axis], 0);
   const span = (last + 1) * width;
   if (span > sparsest * bytes + smallestSpan) {
-    const out = Buffer.alloc(bytes);
+    const out = Buffer.from(allocate(bytes).buffer);
+    const near = Buffer.alloc(page);
+    let nearAt = -page;
     let at = 0;
     forEachElement(shape, strides, (element) => {
-      source.readInto(out.subarray(at, at + width), start + element * width);
+      const place = element * width;
+      if (place < nearAt || place + width > nearAt + page) {
+        nearAt = Math.min(place, span - page);
+        source.readInto(near, start + nearAt);
+      }
+      near.copy(out, at, place - nearAt, place - nearAt + width);
       at += width;
     });
     return out;
   }
-  const stretch = new Uint8Array(span);
+  const stretch = allocate(span);
   source.readInto(stretch, start);
-  const out = new Uint8Array(bytes);
+  const out = allocate(bytes);
   // Copied by the widest words that an element is made of; never as floats, which would change NaNs.
   const Words = width === 1 ? Uint8Array : width === 2 ? Uint16Array : Uint32Array;
   const from = new Words(stretch.buffer);

@@ -73,9 +73,7 @@ function refuseRepeats(checkpoint: Checkpoint, names: readonly string[]): void {
   const most = mostRepeats * checkpoint.storageBytes + alwaysAllowed;
   if (wanted <= most) return;
   const held = `its storages hold ${checkpoint.storageBytes}`;
-  throw new Error(
-    `${checkpoint.path}: expected at most ${most} bytes of tensors, got ${wanted}: ${held}`,
-  );
+  throw new Error(`${checkpoint.path}: expected at most ${most} bytes of tensors, got ${wanted}: ${held}`);
 }
 
 /** Tensors of one storage after each other, so that it is inflated once where it is deflated. */

@@ -58,9 +58,7 @@ export function readZipCheckpoint(file: Bytes): Content {
 function findFolder({ entries }: Archive): string {
   const pickles = [...entries.keys()].filter((name) => /^[^/]+\/data\.pkl$/.test(name));
   if (pickles.length !== 1) {
-    throw new Refusal(
-      `expected a zip of torch.save, with one data.pkl in a folder, got ${pickles.length}`,
-    );
+    throw new Refusal(`expected a zip of torch.save, with one data.pkl in a folder, got ${pickles.length}`);
   }
   const folder = pickles[0].slice(0, -'/data.pkl'.length);
   if (entries.has(`${folder}/constants.pkl`)) {
@@ -84,9 +82,7 @@ function small(archive: Archive, name: string): string | null {
 function checkVersion(version: string | null): void {
   if (version === null) return;
   if (!/^[0-9]{1,4}$/.test(version) || Number(version) > newestVersion) {
-    throw new Refusal(
-      `expected a format version of at most ${newestVersion}, got ${quoted(version)}`,
-    );
+    throw new Refusal(`expected a format version of at most ${newestVersion}, got ${quoted(version)}`);
   }
 }
 

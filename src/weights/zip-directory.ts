@@ -93,9 +93,7 @@ function findLargeDirectory(file: Bytes, endAt: number): Directory {
   file.readInto(record, recordAt);
   const length = Number(record.readBigUInt64LE(4));
   if (record.readUInt32LE(0) !== 0x06064b50 || recordAt + 12 + length !== locatorAt) throw broken;
-  const [onDisk, entries, size, at] = [24, 32, 40, 48].map((field) =>
-    Number(record.readBigUInt64LE(field)),
-  );
+  const [onDisk, entries, size, at] = [24, 32, 40, 48].map((field) => Number(record.readBigUInt64LE(field)));
   if (record.readUInt32LE(16) !== 0 || record.readUInt32LE(20) !== 0 || onDisk !== entries) {
     throw new Refusal('expected an archive in one part');
   }

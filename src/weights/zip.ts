@@ -119,7 +119,7 @@ class Checked implements Bytes {
 
 function inflate(entry: Entry, stored: Bytes): Buffer {
   const most = Math.min(largestInflated, largestRatio * stored.size + 64);
-  if (entry.size > most) {
+  if (entry.size > most || stored.size > largestInflated) {
     const given = `${entry.size} bytes from ${stored.size}`;
     throw new Refusal(`${named(entry)}: expected to inflate to at most ${most} bytes, got ${given}`);
   }

@@ -40,7 +40,10 @@ def tensors_of(value, path=()):
         items = value.items()
     elif isinstance(value, (list, tuple)):
         items = enumerate(value)
-    return {name: entry for key, item in items for name, entry in tensors_of(item, (*path, str(key))).items()}
+    return {
+        name: entry for key, item in items
+        for name, entry in tensors_of(item, (*path, str(key))).items()
+    }
 
 
 def dtypes():
@@ -65,21 +68,24 @@ def views():
     half = torch.arange(12).to(torch.bfloat16).reshape(3, 4)
     long = torch.arange(100, 130)
     tied = torch.tensor([7, 8], dtype=torch.int16)
+    wide = torch.arange(48, dtype=torch.float64).reshape(1, 3, 4, 4)
     return {
         'base': base, 'grid': grid, 'transposed': grid.t(), 'tail': base[20:], 'column': grid[:, 2],
         'window': grid[1:3, 2:5], 'steps': base[1::5], 'half.transposed': half.t(),
         'long.permuted': long.reshape(2, 3, 5).permute(2, 0, 1), 'diagonal': grid.diagonal(),
-        'channels_last': torch.arange(48, dtype=torch.float64).reshape(1, 3, 4, 4).to(memory_format=torch.channels_last),
-        'zero': torch.zeros(0, 3), 'scalar': torch.tensor(2.5), 'one': grid[2, 3], 'expanded': base[:2, None].expand(2, 3),
-        'tied.first': tied, 'tied.second': tied, 'ones': torch.ones(1, 5, 1)[:, ::2], 'c': torch.tensor([[1 + 1j, 2], [3, 4j]]).t(),
-        'bytes': torch.arange(9, dtype=torch.uint8).reshape(3, 3).t(), 'far': torch.arange(400, dtype=torch.int16)[::199],
+        'channels_last': wide.to(memory_format=torch.channels_last),
+        'zero': torch.zeros(0, 3), 'scalar': torch.tensor(2.5), 'one': grid[2, 3],
+        'expanded': base[:2, None].expand(2, 3), 'tied.first': tied, 'tied.second': tied,
+        'ones': torch.ones(1, 5, 1)[:, ::2], 'c': torch.tensor([[1 + 1j, 2], [3, 4j]]).t(),
+        'bytes': torch.arange(9, dtype=torch.uint8).reshape(3, 3).t(),
+        'far': torch.arange(400, dtype=torch.int16)[::199],
     }
 
 
 def network():
     torch.manual_seed(1)
-    net = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.BatchNorm2d(2), torch.nn.Linear(2, 2, bias=False))
-    return net
+    layers = (torch.nn.Conv2d(1, 2, 3), torch.nn.BatchNorm2d(2), torch.nn.Linear(2, 2, bias=False))
+    return torch.nn.Sequential(*layers)
 
 
 def training():
@@ -94,15 +100,19 @@ def training():
 
 PLAIN = {
     'small': 200, 'negative': -129, 'large': 70000, 'exact': 2 ** 53 - 1, 'past': 2 ** 53 + 1, 'huge': -(2 ** 200) + 5,
-    'float': 0.1, 'text': 'caf\u00e9 \u5fc3 \U0001fac0 "q"\n', 'long': 'x' * 300, 'yes': True, 'no': False, 'none': None,
+    'float': 0.1, 'text': 'caf\u00e9 \u5fc3 \U0001fac0 "q"\n', 'long': 'x' * 300, 'yes': True, 'no': False,
+    'none': None,
     'list': [1, [2, 'b'], []], 'tuple': (1, (2, 3, 4), ()), 'nested': {'a': {'b': 1}, 5: 'five', (1, 2): 'pair'},
     '__proto__': {'polluted': True}, 'constructor': 'c', 'toString': 't',
 }
 SPECIAL = {
-    'size': torch.Size([2, 3]), 'device': torch.device('cuda', 1), 'cpu': torch.device('cpu'), 'dtype': torch.bfloat16,
+    'size': torch.Size([2, 3]), 'device': torch.device('cuda', 1), 'cpu': torch.device('cpu'),
+    'dtype': torch.bfloat16,
     'bytes': bytes(range(250, 256)), 'bytearray': bytearray(b'abc'), 'set': {1, 2}, 'frozen': frozenset(['a']),
-    'counter': collections.Counter('aab'), 'f8': numpy.float64(2.5), 'f4': numpy.float32(0.5), 'i8': numpy.int64(-7),
-    'u1': numpy.uint8(255), 'big': numpy.float64(1.25).astype('>f8'), 'b1': numpy.bool_(True), 'u8': numpy.uint64(2 ** 64 - 1),
+    'counter': collections.Counter('aab'),
+    'f8': numpy.float64(2.5), 'f4': numpy.float32(0.5), 'i8': numpy.int64(-7),
+    'u1': numpy.uint8(255), 'big': numpy.float64(1.25).astype('>f8'),
+    'b1': numpy.bool_(True), 'u8': numpy.uint64(2 ** 64 - 1),
     'i2': numpy.int16(-2), 'empty': b'',
 }
 
@@ -147,7 +157,8 @@ def old_views(value, path):
 def piece(first, count):
     """A tensor whose storage is a part of the base's storage."""
     storage = base.untyped_storage()[4 * first:4 * (first + count)]
-    return torch.tensor([]).set_(torch.storage.TypedStorage(wrap_storage=storage, dtype=torch.float32, _internal=True))
+    typed = torch.storage.TypedStorage(wrap_storage=storage, dtype=torch.float32, _internal=True)
+    return torch.tensor([]).set_(typed)
 
 
 base = torch.arange(10, dtype=torch.float32)
@@ -161,7 +172,8 @@ for form, options in (('zip', {}), ('legacy', {'_use_new_zipfile_serialization':
     write(f'plain-{form}', PLAIN, **options)
     write(f'special-{form}', SPECIAL, **options)
     for protocol in (4, 5):
-        write(f'protocol{protocol}-{form}', {**training(), 'special': SPECIAL, 'plain': PLAIN}, pickle_protocol=protocol, **options)
+        everything = {**training(), 'special': SPECIAL, 'plain': PLAIN}
+        write(f'protocol{protocol}-{form}', everything, pickle_protocol=protocol, **options)
 write('list-zip', [torch.ones(2), (torch.zeros(1, dtype=torch.int32), {'deep': torch.eye(2)})])
 write('tensor-zip', torch.tensor([1, 2, 3]))
 write('deflated', {'a': torch.arange(60, dtype=torch.float32).reshape(6, 10), 'b': torch.zeros(500)}, deflated)

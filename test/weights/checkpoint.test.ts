@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict';
-import { closeSync, existsSync, ftruncateSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  ftruncateSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -56,17 +66,45 @@ for (const [name, { tensors }] of Object.entries(expected)) {
 
 const plain = new Map<unknown, unknown>(
   Object.entries({
-    small: 200, negative: -129, large: 70000, exact: 2 ** 53 - 1, past: 2n ** 53n + 1n,
-    huge: -(2n ** 200n) + 5n, float: 0.1, text: 'café 心 🫀 "q"\n', long: 'x'.repeat(300),
-    yes: true, no: false, none: null, list: [1, [2, 'b'], []], tuple: [1, [2, 3, 4], []],
+    small: 200,
+    negative: -129,
+    large: 70000,
+    exact: 2 ** 53 - 1,
+    past: 2n ** 53n + 1n,
+    huge: -(2n ** 200n) + 5n,
+    float: 0.1,
+    text: 'café 心 🫀 "q"\n',
+    long: 'x'.repeat(300),
+    yes: true,
+    no: false,
+    none: null,
+    list: [1, [2, 'b'], []],
+    tuple: [1, [2, 3, 4], []],
   }),
 );
 const special = new Map<unknown, unknown>(
   Object.entries({
-    size: [2, 3], device: 'cuda:1', cpu: 'cpu', dtype: new PythonName('torch.bfloat16'),
-    bytes: Uint8Array.of(250, 251, 252, 253, 254, 255), bytearray: Uint8Array.of(97, 98, 99),
-    set: new Set([1, 2]), frozen: new Set(['a']), counter: new Map([['a', 2], ['b', 1]]),
-    f8: 2.5, f4: 0.5, i8: -7, u1: 255, big: 1.25, b1: true, u8: 2n ** 64n - 1n, i2: -2, empty: new Uint8Array(0),
+    size: [2, 3],
+    device: 'cuda:1',
+    cpu: 'cpu',
+    dtype: new PythonName('torch.bfloat16'),
+    bytes: Uint8Array.of(250, 251, 252, 253, 254, 255),
+    bytearray: Uint8Array.of(97, 98, 99),
+    set: new Set([1, 2]),
+    frozen: new Set(['a']),
+    counter: new Map([
+      ['a', 2],
+      ['b', 1],
+    ]),
+    f8: 2.5,
+    f4: 0.5,
+    i8: -7,
+    u1: 255,
+    big: 1.25,
+    b1: true,
+    u8: 2n ** 64n - 1n,
+    i2: -2,
+    empty: new Uint8Array(0),
   }),
 );
 
@@ -74,7 +112,14 @@ function checkPlain(value: unknown): void {
   assert.ok(value instanceof Map);
   for (const [key, wanted] of plain) assert.deepEqual(value.get(key), wanted, String(key));
   const nested = value.get('nested') as Map<unknown, unknown>;
-  assert.deepEqual([...nested], [['a', new Map([['b', 1]])], [5, 'five'], [[1, 2], 'pair']]);
+  assert.deepEqual(
+    [...nested],
+    [
+      ['a', new Map([['b', 1]])],
+      [5, 'five'],
+      [[1, 2], 'pair'],
+    ],
+  );
   assert.deepEqual(value.get('__proto__'), new Map([['polluted', true]]));
   assert.equal(value.get('constructor'), 'c');
   assert.equal(value.get('toString'), 't');
@@ -100,10 +145,19 @@ for (const form of ['zip', 'legacy'] as const) {
     const training = value('training');
     assert.equal(training.get('epoch'), 7);
     const schedule = training.get('schedule') as Map<string, unknown>;
-    assert.deepEqual(schedule.get('milestones'), new Map([[3, 2], [5, 1]]));
+    assert.deepEqual(
+      schedule.get('milestones'),
+      new Map([
+        [3, 2],
+        [5, 1],
+      ]),
+    );
     const optimizer = training.get('optimizer') as Map<string, unknown>;
     const [group] = optimizer.get('param_groups') as Map<string, unknown>[];
-    assert.deepEqual([group.get('lr'), group.get('betas'), group.get('params')], [0.001, [0.9, 0.999], [0, 1]]);
+    assert.deepEqual(
+      [group.get('lr'), group.get('betas'), group.get('params')],
+      [0.001, [0.9, 0.999], [0, 1]],
+    );
     assert.ok((training.get('state_dict') as Map<string, unknown>).get('weight') instanceof StoredTensor);
   });
 }
@@ -134,7 +188,10 @@ scopedTest('views come out contiguous, and the tensors of one path alone are rea
   assert.throws(() => readCheckpoint(goldenFile('training-zip'), { under: 'model' }), message);
   const one = openCheckpoint(goldenFile('list-zip'));
   assert.deepEqual([...readTensor(one, '1.1.deep').toFloat32()], [1, 0, 0, 1]);
-  assert.throws(() => readTensor(one, 'x'), /expected a tensor of the checkpoint \("0", "1.0", "1.1.deep"...\), got "x"$/);
+  assert.throws(
+    () => readTensor(one, 'x'),
+    /expected a tensor of the checkpoint \("0", "1.0", "1.1.deep"...\), got "x"$/,
+  );
   one.close();
   assert.throws(() => readTensor(one, '0'), /list-zip.pt: "0": expected an open file, it was closed$/);
 });
@@ -162,7 +219,12 @@ test('tensors of untyped storages, of the oldest form, and old pairs', () => {
   const rest = [made.int(1), made.tuple(made.int(2)), made.tuple(made.int(2))];
   const hooks = made.call(made.name('collections', 'OrderedDict'));
   const byBytes = made.call(
-    made.name('torch._utils', '_rebuild_tensor_v3'), untyped, ...rest, 0x89, hooks, made.name('torch', 'float32'),
+    made.name('torch._utils', '_rebuild_tensor_v3'),
+    untyped,
+    ...rest,
+    0x89,
+    hooks,
+    made.name('torch', 'float32'),
   );
   assert.deepEqual(readFloats(made.zipCheckpoint(made.pickle(byBytes)), ''), [2, 4]);
   const oldest = made.call(made.name('torch._utils', '_rebuild_tensor'), made.storage(), ...rest);
@@ -195,14 +257,27 @@ test('a file of 6 GB opens, and gives its tensors, in little memory', () => {
   const elements = 1_500_000_000;
   const size = made.long(BigInt(elements));
   const last = (offset: number, stride: number) =>
-    made.tensor({ elements: size, offset: made.long(BigInt(offset)), shape: [made.int(3)], strides: [made.int(stride)] });
+    made.tensor({
+      elements: size,
+      offset: made.long(BigInt(offset)),
+      shape: [made.int(3)],
+      strides: [made.int(stride)],
+    });
   const object = made.pickle(
-    made.dictionary(made.text('end'), last(elements - 3, 1), made.text('far'), last(elements - 1 - 2e9 / 4, 1e9 / 4)),
+    made.dictionary(
+      made.text('end'),
+      last(elements - 3, 1),
+      made.text('far'),
+      last(elements - 1 - 2e9 / 4, 1e9 / 4),
+    ),
   );
   const start = made.legacyCheckpoint(object, { 0: Buffer.alloc(0) });
   const head = made.bytes(start.subarray(0, -8), made.little(elements, 8));
   const total = head.length + 4 * elements;
-  sparseFile(total, [[0, head], [total - 12, made.floats(5, 6, 7)]]);
+  sparseFile(total, [
+    [0, head],
+    [total - 12, made.floats(5, 6, 7)],
+  ]);
   const before = process.memoryUsage();
   const checkpoint = openCheckpoint(file);
   assert.deepEqual([...new Float32Array(checkpoint.read('end').buffer)], [5, 6, 7]);
@@ -218,8 +293,24 @@ const absent = existsSync(weights) ? false : 'the published weights (../shared/d
 
 // What torch.load prints of them: tensors, elements, sum of all elements in float64, and the mean of one.
 const published: [string, string, number, number, number, string, number][] = [
-  ['pidinet.pth', 'zip', 83, 710149, -16116.19564188412, 'state_dict.module.init_block.weight', 0.0005112939019634296],
-  ['raft-small.pth', 'legacy', 106, 990162, -4618.380040445283, 'module.fnet.conv1.weight', 0.0018962495722140609],
+  [
+    'pidinet.pth',
+    'zip',
+    83,
+    710149,
+    -16116.19564188412,
+    'state_dict.module.init_block.weight',
+    0.0005112939019634296,
+  ],
+  [
+    'raft-small.pth',
+    'legacy',
+    106,
+    990162,
+    -4618.380040445283,
+    'module.fnet.conv1.weight',
+    0.0018962495722140609,
+  ],
   ['taef2_decoder.pth', 'zip', 79, 1338499, -627.3743234872818, '1.bias', 0.3105652928352356],
   ['taef2_encoder.pth', 'zip', 79, 1338528, 251.84707695245743, '0.bias', -0.0014500170946121216],
 ];
@@ -234,7 +325,10 @@ for (const [name, format, count, elements, sum, key, mean] of published) {
     });
     assert.equal(values.length, count);
     const sumOf = (numbers: Float64Array) => numbers.reduce((a, b) => a + b, 0);
-    assert.equal(values.reduce((found, [, numbers]) => found + numbers.length, 0), elements);
+    assert.equal(
+      values.reduce((found, [, numbers]) => found + numbers.length, 0),
+      elements,
+    );
     const total = values.reduce((so, [, numbers]) => so + sumOf(numbers), 0);
     assert.ok(Math.abs(total - sum) < 1e-6, `${total}`);
     const [, one] = values.find(([path]) => path === key)!;

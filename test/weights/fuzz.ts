@@ -15,7 +15,7 @@ export interface FuzzSummary {
   readonly slowestMs: number;
   /** Most resident bytes after a file, less those after the first hundred. */
   readonly memoryGrowth: number;
-  /** How often each refusal came, digits and quoted text taken out. */
+  /** How often each refusal came, its place, digits and quoted text taken out. */
   readonly reasons: ReadonlyMap<string, number>;
 }
 
@@ -31,7 +31,10 @@ function stream(seed: number): Next {
 }
 
 const values = [0, 1, 2, 0x7f, 0x80, 0xff, 0x7fff, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff];
-const opcodes = Buffer.from('.()0N12JKMGXUTCB]lae)t}dsucRbqrhjQ\x80\x81\x85\x86\x87\x88\x89\x8a\x8b\x8c\x8d\x8e\x8f\x90\x91\x93\x94\x95\x96', 'latin1');
+const opcodes = Buffer.from(
+  '.()0N12JKMGXUTCB]lae)t}dsucRbqrhjQ\x80\x81\x85\x86\x87\x88\x89\x8a\x8b\x8c\x8d\x8e\x8f\x90\x91\x93\x94\x95\x96',
+  'latin1',
+);
 
 /** One way to change bytes; `from` is another file to take a piece of. */
 type Mutation = (content: Buffer, next: Next, from: Buffer) => Buffer;
@@ -89,8 +92,7 @@ function insidePickle(whole: Buffer, change: (content: Buffer) => Buffer): Buffe
 function mutant(sources: readonly Buffer[], next: Next): Buffer {
   const whole = sources[next(sources.length)];
   const from = sources[next(sources.length)];
-  const change = (content: Buffer) =>
-    mutations[next(mutations.length)](Buffer.from(content), next, from);
+  const change = (content: Buffer) => mutations[next(mutations.length)](Buffer.from(content), next, from);
   const isZip = whole[0] === 0x50;
   return isZip && next(3) > 0 ? insidePickle(whole, change) : change(whole);
 }
@@ -118,7 +120,9 @@ function readAll(path: string): string | null {
  * Throws, leaving the file at `path`, when a failure is no sentence.
  */
 export function fuzzCheckpoints(path: string, files: number, seed: number): FuzzSummary {
-  const sources = readdirSync(golden).sort().map((name) => readFileSync(new URL(name, golden)));
+  const sources = readdirSync(golden)
+    .sort()
+    .map((name) => readFileSync(new URL(name, golden)));
   const next = stream(seed);
   const reasons = new Map<string, number>();
   const resident = () => process.memoryUsage.rss();
@@ -134,7 +138,10 @@ export function fuzzCheckpoints(path: string, files: number, seed: number): Fuzz
     slowestMs = Math.max(slowestMs, (user + system) / 1000);
     if (reason !== null) {
       refused++;
-      const kind = reason.replace(/"(\\.|[^"\\])*"/g, '"..."').replace(/\d+/g, 'N');
+      const kind = reason
+        .replace(/"(\\.|[^"\\])*"/g, '"..."')
+        .replace(/ \([^()]*\)$/, '')
+        .replace(/\d+/g, 'N');
       reasons.set(kind, (reasons.get(kind) ?? 0) + 1);
     }
     if (file === 100) first = most = resident();

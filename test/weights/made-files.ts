@@ -2,7 +2,8 @@
 import { deflateRawSync } from 'node:zlib';
 import { crc32ByTable } from '../../src/weights/crc32.ts';
 
-type Piece = string | number | Uint8Array;
+/** Latin1 text, one byte, or bytes. */
+export type Piece = string | number | Uint8Array;
 
 /** Bytes of latin1 text, single bytes and buffers after each other. */
 export function bytes(...pieces: readonly Piece[]): Buffer {
@@ -30,11 +31,9 @@ export const text = (value: string): Buffer => {
 };
 export const int = (value: number): Buffer => bytes('J', little(value, 4));
 export const long = (value: bigint): Buffer => bytes(0x8a, 8, little(value, 8));
-export const name = (module: string, attribute: string): Buffer =>
-  bytes(`c${module}\n${attribute}\n`);
+export const name = (module: string, attribute: string): Buffer => bytes(`c${module}\n${attribute}\n`);
 export const tuple = (...items: readonly Piece[]): Buffer => bytes('(', ...items, 't');
-export const call = (callee: Buffer, ...args: readonly Piece[]): Buffer =>
-  bytes(callee, tuple(...args), 'R');
+export const call = (callee: Buffer, ...args: readonly Piece[]): Buffer => bytes(callee, tuple(...args), 'R');
 export const dictionary = (...entries: readonly Piece[]): Buffer => bytes('}(', ...entries, 'u');
 export const pickle = (...pieces: readonly Piece[]): Buffer => bytes(0x80, 2, ...pieces, '.');
 
@@ -96,16 +95,30 @@ export function zip(entries: readonly ZipEntry[], { zip64 = false, comment = '' 
       ? bytes(little(1, 2), little(24, 2), little(size, 8), little(stored.length, 8), little(headerAt, 8))
       : Buffer.alloc(0);
     const common = (called: string) => [
-      little(entry.flags ?? 0x800, 2), little(method, 2), little(0, 4), little(crc, 4),
-      little(sizes[0], 4), little(sizes[1], 4), little(Buffer.byteLength(called), 2),
+      little(entry.flags ?? 0x800, 2),
+      little(method, 2),
+      little(0, 4),
+      little(crc, 4),
+      little(sizes[0], 4),
+      little(sizes[1], 4),
+      little(Buffer.byteLength(called), 2),
     ];
     const local = entry.localName ?? entry.name;
     add(bytes('PK\x03\x04', little(20, 2), ...common(local), little(0, 2), Buffer.from(local), stored));
     records.push(
       bytes(
-        'PK\x01\x02', little(20, 2), little(20, 2), ...common(entry.name), little(extra.length, 2),
-        little(0, 2), little(0, 2), little(0, 2), little(0, 4),
-        little(zip64 ? 0xffffffff : headerAt, 4), Buffer.from(entry.name), extra,
+        'PK\x01\x02',
+        little(20, 2),
+        little(20, 2),
+        ...common(entry.name),
+        little(extra.length, 2),
+        little(0, 2),
+        little(0, 2),
+        little(0, 2),
+        little(0, 4),
+        little(zip64 ? 0xffffffff : headerAt, 4),
+        Buffer.from(entry.name),
+        extra,
       ),
     );
   }
@@ -115,15 +128,28 @@ export function zip(entries: readonly ZipEntry[], { zip64 = false, comment = '' 
 
 function end(at: number, size: number, entries: number, zip64: boolean, comment: string): Buffer {
   const record = bytes(
-    'PK\x06\x06', little(44, 8), little(45, 2), little(45, 2), little(0, 8),
-    little(entries, 8), little(entries, 8), little(size, 8), little(at, 8),
+    'PK\x06\x06',
+    little(44, 8),
+    little(45, 2),
+    little(45, 2),
+    little(0, 8),
+    little(entries, 8),
+    little(entries, 8),
+    little(size, 8),
+    little(at, 8),
   );
   const locator = bytes('PK\x06\x07', little(0, 4), little(at + size, 8), little(1, 4));
   const count = little(zip64 ? 0xffff : entries, 2);
   return bytes(
     ...(zip64 ? [record, locator] : []),
-    'PK\x05\x06', little(0, 4), count, count, little(zip64 ? 0xffffffff : size, 4),
-    little(zip64 ? 0xffffffff : at, 4), little(comment.length, 2), comment,
+    'PK\x05\x06',
+    little(0, 4),
+    count,
+    count,
+    little(zip64 ? 0xffffffff : size, 4),
+    little(zip64 ? 0xffffffff : at, 4),
+    little(comment.length, 2),
+    comment,
   );
 }
 

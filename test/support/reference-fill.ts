@@ -7,7 +7,7 @@ import { tensor, type Tensor } from '../../src/tensor/tensor.ts';
  * weights; the other side is test/golden/reference_fill.py. The i-th number of a key is a hash of
  * (key, i), uniform in [-1, 1).
  */
-function uniform(key: string, shape: readonly number[]): Float64Array {
+export function uniform(key: string, shape: readonly number[]): Float64Array {
   let h = 2166136261;
   for (const byte of new TextEncoder().encode(key)) h = Math.imul(h ^ byte, 16777619);
   const values = new Float64Array(shape.reduce((a, b) => a * b, 1));

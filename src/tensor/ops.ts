@@ -220,6 +220,12 @@ export const eigh =
 export const svd = operator<(x: Tensor, full?: boolean) => [Tensor, Tensor, Tensor]>(
   'linalg_svd(A, full_matrices)',
 );
+/** The singular values alone, falling. */
+export const singularValues = operator<(x: Tensor) => Tensor>('linalg_svdvals(A)');
+/** x = Q R with R upper triangular: Q, R; with mode `r` Q is empty. */
+export const qr = operator<(x: Tensor, mode?: 'reduced' | 'complete' | 'r') => [Tensor, Tensor]>(
+  'linalg_qr(A, mode)',
+);
 
 /**
  * d(loss)/d(input) for each leaf, without touching their `grad`.

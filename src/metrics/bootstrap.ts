@@ -27,9 +27,7 @@ export function bootstrap(
   { samples = 2000, seed = 0 }: BootstrapOptions = {},
 ): Estimate | null {
   if (groups.length === 0) return null;
-  const members = new Map<string, number[]>();
-  groups.forEach((group, clip) => members.set(group, [...(members.get(group) ?? []), clip]));
-  const lists = [...members.values()];
+  const lists = groupMembers(groups);
   const stream = randomStream('bootstrap', seed);
   const drawn = Float64Array.from({ length: samples }, () => {
     const clips: number[] = [];
@@ -42,6 +40,17 @@ export function bootstrap(
     low: quantile(drawn, 0.025),
     high: quantile(drawn, 0.975),
   };
+}
+
+/** Numbers of the clips of each group, groups in the order of their first clip. */
+export function groupMembers(groups: readonly string[]): number[][] {
+  const members = new Map<string, number[]>();
+  groups.forEach((group, clip) => {
+    const list = members.get(group);
+    if (list === undefined) members.set(group, [clip]);
+    else list.push(clip);
+  });
+  return [...members.values()];
 }
 
 /** `bootstrap` of the mean over the clips that have a value; null where none has. */

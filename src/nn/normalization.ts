@@ -92,19 +92,21 @@ export class LayerNorm extends Module<[Tensor], Tensor> {
 }
 
 /**
- * Over the batch and all positions of each channel: (n, c, f, h, w) -> same. While training it
+ * Over the batch and all positions of each channel: (n, c, ...) -> same. While training it
  * uses the batch's own statistics and moves the running ones towards them (momentum 0.1, as
  * torch); otherwise it uses the running ones. Keys `weight`, `bias`, buffers `running_mean`,
  * `running_var`.
  */
-export class BatchNorm3d extends Module<[Tensor, boolean?], Tensor> {
+class BatchNorm extends Module<[Tensor, boolean?], Tensor> {
   readonly weight: Tensor;
   readonly bias: Tensor;
   readonly runningMean: Tensor;
   readonly runningVariance: Tensor;
+  readonly eps: number;
 
-  constructor(path: Path, channels: number) {
+  constructor(path: Path, channels: number, eps = 1e-5) {
     super();
+    this.eps = eps;
     this.weight = path.parameter('weight', [channels], ones);
     this.bias = path.parameter('bias', [channels], zeros);
     this.runningMean = path.buffer('running_mean', [channels], 0);
@@ -121,8 +123,14 @@ export class BatchNorm3d extends Module<[Tensor, boolean?], Tensor> {
       this.runningVariance,
       training,
       0.1,
-      1e-5,
+      this.eps,
     );
     return castLike(y, x);
   }
 }
+
+/** Batch norm of pictures: (n, c, h, w) -> same. */
+export class BatchNorm2d extends BatchNorm {}
+
+/** Batch norm of volumes: (n, c, f, h, w) -> same. */
+export class BatchNorm3d extends BatchNorm {}

@@ -2,8 +2,8 @@
 
 Run: python i3d.py (torch); writes i3d.json. Keys are those of i3d_pretrained_400.pt; `same` padding
 is TensorFlow's rule, axis by axis. Weights of convolutions are sqrt 2 times reference_fill's. The
-trunk sees a small clip of odd sizes, the head features of the least size, and `whole` (behind a
-flag in the test) the least clip that the network takes.
+trunk sees a small clip of odd sizes, the head features of one frame more than the least, and
+`whole` is the least clip that the network takes.
 """
 import torch
 from torch import nn

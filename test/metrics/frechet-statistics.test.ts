@@ -43,6 +43,15 @@ describe('interval of a frechet distance', () => {
       frechetInterval({ features: a }, { features: b, groups }, { samples: 60, seed: 1 }).low);
   });
 
+  it('lies about the value where every draw is above it', () => {
+    const pair = [{ features: gaussian('m', 16, 20) }, { features: gaussian('n', 16, 20) }] as const;
+    const got = frechetInterval(...pair, { samples: 100 });
+    assert.ok(got.low + got.shift > got.value, `${got.low + got.shift} of ${got.value}`);
+    assert.ok(got.low < got.value && got.value < got.high);
+    const tiny = [{ features: gaussian('p', 5, 3) }, { features: gaussian('q', 5, 3) }] as const;
+    assert.equal(frechetInterval(...tiny).samples, 1000);
+  });
+
   it('is as wide as the distances of fresh sets are spread', () => {
     const fresh = Array.from({ length: 60 }, (_, i) =>
       frechetDistanceOfFeatures(gaussian(`x${i}`, 60, 6), gaussian(`y${i}`, 50, 6, 1)).value);
@@ -110,7 +119,7 @@ describe('frechet distance at infinity', () => {
   it('fits a line by least squares to what it shows', () => {
     const [r, g] = [{ features: gaussian('r', 80, 4) }, { features: gaussian('g', 90, 4, 1) }];
     const got = frechetAtInfinity(r, g, { points: 6, smallest: 0.3 });
-    assert.deepEqual([got.n1, got.n2, got.points.length], [80, 90, 6]);
+    assert.deepEqual([got.n1, got.n2, got.dimension, got.points.length], [80, 90, 4, 6]);
     assert.deepEqual(got.points.map(({ n }) => n), [27, 40, 52, 65, 77, 90]);
     const full = frechetDistanceOfFeatures(r.features, g.features).value;
     assert.ok(Math.abs(got.points[5].value - full) < 1e-9);

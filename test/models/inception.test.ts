@@ -92,9 +92,7 @@ describe('I3D', () => {
     path.dispose();
   });
 
-  const whole = process.env.HEARTBEAT_FULL_TESTS === '1'
-    ? false : 'a whole clip takes long: HEARTBEAT_FULL_TESTS=1 runs it';
-  it('is the reference on a whole clip', { skip: whole }, () => {
+  it('is the reference on a whole clip', () => {
     const path = rootPath();
     const network = new I3d(path);
     fillDeep(path);

@@ -49,8 +49,10 @@ const mayImport: Record<string, readonly string[]> = {
     'weights',
     'nn',
   ],
+  weights: ['frames'],
   index: ['conditions', 'data', 'frames', 'heartbeat', 'inputs'],
   cli: [
+    'weights',
     'evaluation',
     'training',
     'inputs',

@@ -67,6 +67,12 @@ const verbs: readonly Verb[] = [
     tensors: true,
     load: () => import('./demo.ts'),
   },
+  {
+    name: 'weights',
+    summary: 'list, fetch and verify the public pretrained weights that the paper starts from',
+    tensors: false,
+    load: () => import('./weights.ts'),
+  },
 ];
 
 const introduction = `Controllable echocardiography video synthesis: a latent diffusion model

@@ -39,7 +39,7 @@ function describe(weight: Weight, snapshot: Snapshot | null): string[] {
     `${style.bold(weight.name.padEnd(11))}${weight.purpose}`,
     `  from      ${weight.repository} at ${revision}`,
     `  licence   ${weight.licence}`,
-    ...weight.files.map((file) => `  ${stateOf(file, snapshot)}  ${describeFile(file)}`),
+    ...weight.files.map((file) => `  ${stateOf(file, snapshot)}  ${describeFile(file, snapshot)}`),
   ];
 }
 
@@ -50,7 +50,8 @@ function stateOf({ path, size }: WeightFile, snapshot: Snapshot | null): string 
   return (size ?? found.size) === found.size ? style.green('here    ') : style.red('damaged ');
 }
 
-function describeFile({ path, size, hash, variant }: WeightFile): string {
-  const notes = [size === null ? 'size unknown' : formatSize(size), variant, hash === null ? 'unpinned' : undefined];
+function describeFile({ path, size: known, hash, variant }: WeightFile, snapshot: Snapshot | null): string {
+  const size = known ?? snapshot?.files.get(path)?.size;
+  const notes = [size === undefined ? 'size unknown' : formatSize(size), variant, hash === null ? 'unpinned' : undefined];
   return `${path} (${notes.filter((note) => note !== undefined).join(', ')})`;
 }

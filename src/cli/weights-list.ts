@@ -52,6 +52,7 @@ function stateOf({ path, size }: WeightFile, snapshot: Snapshot | null): string 
 
 function describeFile({ path, size: known, hash, variant }: WeightFile, snapshot: Snapshot | null): string {
   const size = known ?? snapshot?.files.get(path)?.size;
-  const notes = [size === undefined ? 'size unknown' : formatSize(size), variant, hash === null ? 'unpinned' : undefined];
+  const bytes = size === undefined ? 'size unknown' : formatSize(size);
+  const notes = [bytes, variant, hash === null ? 'unpinned' : undefined];
   return `${path} (${notes.filter((note) => note !== undefined).join(', ')})`;
 }

@@ -49,10 +49,10 @@ const mayImport: Record<string, readonly string[]> = {
     'weights',
     'nn',
   ],
-  weights: ['frames'],
+  hub: ['frames'],
   index: ['conditions', 'data', 'frames', 'heartbeat', 'inputs'],
   cli: [
-    'weights',
+    'hub',
     'evaluation',
     'training',
     'inputs',

@@ -1,7 +1,7 @@
 /** What the verbs of `weights` share: names, the variant, words for bytes, the signal that Ctrl+C gives. */
 import { Option, type Command } from 'commander';
 import { unknownName } from '../training/nearest-name.ts';
-import { weights, type Variant, type Weight } from '../weights/catalogue.ts';
+import { weights, type Variant, type Weight } from '../hub/catalogue.ts';
 import { catchSignals, receivedSignal } from './console/signals.ts';
 import { Interrupted, UserError } from './console/user-error.ts';
 

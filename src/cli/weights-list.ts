@@ -1,8 +1,8 @@
 /** `./heartbeat weights list`: what there is, and what of it is here. */
 import type { Command } from 'commander';
-import { findSnapshot, repositoryFolder, type Snapshot } from '../weights/cache.ts';
-import { weights, type Weight, type WeightFile } from '../weights/catalogue.ts';
-import { cacheFolder } from '../weights/environment.ts';
+import { findSnapshot, repositoryFolder, type Snapshot } from '../hub/cache.ts';
+import { weights, type Weight, type WeightFile } from '../hub/catalogue.ts';
+import { cacheFolder } from '../hub/environment.ts';
 import { styleFor } from './console/style.ts';
 import { formatSize } from './weights-choice.ts';
 

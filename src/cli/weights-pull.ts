@@ -1,9 +1,9 @@
 /** `./heartbeat weights pull`: fetches public weights from the Hugging Face Hub. */
 import type { Command } from 'commander';
-import { weights, type Weight } from '../weights/catalogue.ts';
-import { cacheFolder, endpointOf, isOffline, readToken, stallTimeout } from '../weights/environment.ts';
-import { carryOut, findWeight, planPull } from '../weights/pull.ts';
-import type { HubAccess } from '../weights/request.ts';
+import { weights, type Weight } from '../hub/catalogue.ts';
+import { cacheFolder, endpointOf, isOffline, readToken, stallTimeout } from '../hub/environment.ts';
+import { carryOut, findWeight, planPull } from '../hub/pull.ts';
+import type { HubAccess } from '../hub/request.ts';
 import { startProgress, type Progress } from './console/progress.ts';
 import { styleFor } from './console/style.ts';
 import { UserError } from './console/user-error.ts';

@@ -1,9 +1,9 @@
 /** `./heartbeat weights verify`: recomputes the hashes of the weights that are here. */
 import type { Command } from 'commander';
-import { findSnapshot, repositoryFolder, type CachedFile } from '../weights/cache.ts';
-import { filesOf, weights, type Weight, type WeightFile } from '../weights/catalogue.ts';
-import { cacheFolder } from '../weights/environment.ts';
-import { verifyFile, type FileState } from '../weights/verify.ts';
+import { findSnapshot, repositoryFolder, type CachedFile } from '../hub/cache.ts';
+import { filesOf, weights, type Weight, type WeightFile } from '../hub/catalogue.ts';
+import { cacheFolder } from '../hub/environment.ts';
+import { verifyFile, type FileState } from '../hub/verify.ts';
 import { startProgress } from './console/progress.ts';
 import { styleFor } from './console/style.ts';
 import { UserError } from './console/user-error.ts';

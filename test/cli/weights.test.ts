@@ -6,14 +6,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import type { Weight } from '../../src/weights/catalogue.ts';
+import type { Weight } from '../../src/hub/catalogue.ts';
 import { commit, files, hashOf, repository, sendBytes, sendStatus, startStandIn,
-  type StandIn } from '../weights/hub-stand-in.ts';
+  type StandIn } from '../hub/hub-stand-in.ts';
 
 /** The transpiled command line, with a catalogue of what the stand-in has. */
 function withCatalogue(catalogue: readonly Weight[]): string[] {
   const built = (path: string) => JSON.stringify(new URL(`../../dist/${path}`, import.meta.url).href);
-  const program = `const { weights } = await import(${built('weights/catalogue.js')});
+  const program = `const { weights } = await import(${built('hub/catalogue.js')});
     weights.splice(0, weights.length, ...${JSON.stringify(catalogue)});
     process.argv.splice(1, 0, 'heartbeat');
     await import(${built('cli/main.js')});`;

@@ -1,4 +1,4 @@
-"""Prints what huggingface_hub writes into its cache for the files of test/weights/hub-stand-in.ts.
+"""Prints what huggingface_hub writes into its cache for the files of test/hub/hub-stand-in.ts.
 
     pip install huggingface_hub && python test/golden/hub_cache.py > test/golden/hub_cache.json
 """

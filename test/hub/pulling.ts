@@ -4,9 +4,9 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach } from 'node:test';
-import type { Weight } from '../../src/weights/catalogue.ts';
-import { carryOut, planPull } from '../../src/weights/pull.ts';
-import type { HubAccess } from '../../src/weights/request.ts';
+import type { Weight } from '../../src/hub/catalogue.ts';
+import { carryOut, planPull } from '../../src/hub/pull.ts';
+import type { HubAccess } from '../../src/hub/request.ts';
 import { commit, files, hashOf, repository, startStandIn, type Asked, type StandIn } from './hub-stand-in.ts';
 
 export const [config, large] = files;

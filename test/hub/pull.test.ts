@@ -6,7 +6,7 @@ import { lstatSync, mkdirSync, readFileSync, readdirSync, readlinkSync, rmSync, 
 import { hostname } from 'node:os';
 import { join, relative } from 'node:path';
 import { beforeEach, describe, it } from 'node:test';
-import { carryOut, findWeight, planPull } from '../../src/weights/pull.ts';
+import { carryOut, findWeight, planPull } from '../../src/hub/pull.ts';
 import golden from '../golden/hub_cache.json' with { type: 'json' };
 import { commit, files, hashOf, repository, sendAndDrop, sendBytes, sendJson, sendStatus,
   startStandIn } from './hub-stand-in.ts';

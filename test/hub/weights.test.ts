@@ -4,11 +4,11 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { findSnapshot, repositoryFolder, showInSnapshot, writeMain } from '../../src/weights/cache.ts';
-import { filesOf, weights } from '../../src/weights/catalogue.ts';
-import { cacheFolder, endpointOf, isOffline, readToken, stallTimeout } from '../../src/weights/environment.ts';
-import { retryAfterOf } from '../../src/weights/hub-error.ts';
-import { verifyFile } from '../../src/weights/verify.ts';
+import { findSnapshot, repositoryFolder, showInSnapshot, writeMain } from '../../src/hub/cache.ts';
+import { filesOf, weights } from '../../src/hub/catalogue.ts';
+import { cacheFolder, endpointOf, isOffline, readToken, stallTimeout } from '../../src/hub/environment.ts';
+import { retryAfterOf } from '../../src/hub/hub-error.ts';
+import { verifyFile } from '../../src/hub/verify.ts';
 import { commit, files, hashOf } from './hub-stand-in.ts';
 
 let folder = '';

@@ -11,19 +11,14 @@ import { readInfo, readPatient, recordingFile, recordingKind } from './camus-fol
 import type { CamusInfo, RecordingKind, View } from './camus-folder.ts';
 import { cleanLabelBorders } from './label-borders.ts';
 import { readNifti, VECTOR_INTENT } from './nifti.ts';
-import type { Nifti, NiftiArray } from './nifti.ts';
+import type { Nifti } from './nifti.ts';
+import { readLabels, sameSize, valueRange } from './stack.ts';
+import type { Stack } from './stack.ts';
+
+export type { Stack } from './stack.ts';
 
 /** 0 background, 1 LV cavity, 2 myocardium, 3 left atrium. */
 export const CAMUS_LABELS: readonly number[] = [0, 1, 2, 3];
-
-/** Voxels as [frames][height][width], upright: the beam's origin on top. */
-export interface Stack {
-  readonly path: string;
-  readonly frames: number;
-  readonly height: number;
-  readonly width: number;
-  readonly data: NiftiArray;
-}
 
 /** One view of one patient as it is on disk; pixels become pictures when asked for. */
 export interface Recording {
@@ -122,15 +117,6 @@ function joinStacks(stacks: readonly Stack[]): Stack {
   return { ...first, frames: first.frames + second.frames, data };
 }
 
-function sameSize(stack: Stack, image: Stack, frames = stack.frames): void {
-  if (stack.width !== image.width || stack.height !== image.height || stack.frames !== frames) {
-    throw new Error(
-      `${stack.path}: expected ${image.width} x ${image.height} x ${frames} voxels as in ` +
-        `${image.path}, got ${stack.width} x ${stack.height} x ${stack.frames}`,
-    );
-  }
-}
-
 function readMask(
   folder: string,
   view: View,
@@ -141,24 +127,7 @@ function readMask(
   if (paths.some((path) => path === null)) return null;
   const mask = joinStacks(paths.map((path) => toStack(readNifti(path as string))));
   sameSize(mask, image, image.frames);
-  return { ...mask, data: toLabels(mask) };
-}
-
-function toLabels(mask: Stack): Uint8Array {
-  const labels = new Uint8Array(mask.data.length);
-  const largest = CAMUS_LABELS[CAMUS_LABELS.length - 1];
-  for (let i = 0; i < labels.length; i++) {
-    const value = mask.data[i];
-    if (!(value >= 0 && value <= largest) || !Number.isInteger(value)) {
-      throw new Error(
-        `${mask.path}: expected labels ${CAMUS_LABELS.join(', ')}, got ${value} at ` +
-          `x ${i % mask.width}, y ${Math.floor(i / mask.width) % mask.height}, ` +
-          `frame ${Math.floor(i / (mask.width * mask.height))}`,
-      );
-    }
-    labels[i] = value;
-  }
-  return labels;
+  return { ...mask, data: readLabels(mask, CAMUS_LABELS) };
 }
 
 function readFlow(folder: string, view: View, kind: RecordingKind, image: Stack): Nifti | null {
@@ -219,7 +188,7 @@ function readLeaflets(
  */
 export function recordingVideo(recording: Recording, frames: readonly number[]): Frames {
   const { image } = recording;
-  const { least, most } = range(image.data);
+  const { least, most } = valueRange(image.data);
   if (least < 0 || most > 255) {
     throw new Error(`${image.path}: expected grey levels 0..255, got ${least}..${most}`);
   }
@@ -233,17 +202,6 @@ export function recordingVideo(recording: Recording, frames: readonly number[]):
     for (let i = 0; i < size; i++) video.data[t * size + i] = image.data[from + i] * scale;
   });
   return video;
-}
-
-function range(data: NiftiArray): { least: number; most: number } {
-  if (data instanceof Uint8Array) return { least: 0, most: 255 };
-  let least = Infinity;
-  let most = -Infinity;
-  for (let i = 0; i < data.length; i++) {
-    if (data[i] < least) least = data[i];
-    if (data[i] > most) most = data[i];
-  }
-  return { least, most };
 }
 
 /** Labels of the named frames, or null where there are no masks; see `cleanLabelBorders`. */

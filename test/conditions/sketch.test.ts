@@ -108,6 +108,7 @@ describe('image prior and text', () => {
   it('has the two prompts of the paper', () => {
     assert.equal(defaultPrompt('2CH'), 'An ECHO with 2-chamber view.');
     assert.equal(parsePrompt(' 4ch '), 'An ECHO with 4-chamber view.');
+    assert.equal(parsePrompt('sax'), 'A cardiac MRI short axis view.');
     assert.equal(parsePrompt('a  dilated\nventricle'), 'a dilated ventricle');
     assert.equal(parsePrompt(' '), '');
   });

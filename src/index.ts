@@ -3,6 +3,8 @@ export { conditions, type ConditionInputs, type ConditionName } from './conditio
 export { extractConditions } from './conditions/extraction.ts';
 export { readClip, listClips, type Clip } from './data/clips.ts';
 export { exportVideo } from './data/export.ts';
+export { listMnmsVolumes, readMnmsClip, selectVolumes, type MnmsClip } from './data/mnms.ts';
+export { writeMriPhantom } from './data/mri-phantom/mri-phantom.ts';
 export { writePhantom } from './data/phantom/phantom.ts';
 export type { Frames, Labels, Polyline } from './frames/frames.ts';
 export { writeGif } from './frames/gif.ts';

@@ -33,7 +33,7 @@ const verbs: readonly Verb[] = [
   {
     name: 'phantom',
     summary:
-      'write synthetic echocardiograms in the CAMUS layout, with true masks, flow and leaflets',
+      'write synthetic echocardiograms (CAMUS layout) or cardiac MRI (M&Ms layout), with the truth',
     tensors: false,
     load: () => import('./phantom.ts'),
   },

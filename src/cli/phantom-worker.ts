@@ -1,13 +1,18 @@
 /** The thread that draws phantoms for `./heartbeat phantom`. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { writeMriPhantom } from '../data/mri-phantom/mri-phantom.ts';
 import { writePhantom, type View } from '../data/phantom/phantom.ts';
 
-export interface PhantomTask {
+/** What is drawn of each patient. */
+export type PhantomContent =
+  | { readonly modality: 'echo'; readonly views: readonly View[] }
+  | { readonly modality: 'mri'; readonly frames: number };
+
+export type PhantomTask = PhantomContent & {
   readonly directory: string;
   readonly patients: number;
   readonly seed: number;
-  readonly views: readonly View[];
-}
+};
 
 /**
  * A patient is on disk, or the work failed: the code and path of a system error do not cross
@@ -25,14 +30,21 @@ export type PhantomMessage =
       };
     };
 
-const { directory, ...options } = workerData as PhantomTask;
+const task = workerData as PhantomTask;
 
 function post(message: PhantomMessage): void {
   parentPort?.postMessage(message);
 }
 
 try {
-  writePhantom(directory, { ...options, onProgress: (done, _, id) => post({ done, id }) });
+  const { directory, patients, seed } = task;
+  const common = {
+    patients,
+    seed,
+    onProgress: (done: number, _: number, id: string) => post({ done, id }),
+  };
+  if (task.modality === 'mri') writeMriPhantom(directory, { ...common, frames: task.frames });
+  else writePhantom(directory, { ...common, views: task.views });
 } catch (caught) {
   const { message, code, path, syscall, stack } = caught as NodeJS.ErrnoException;
   post({ error: { message, code, path, syscall, stack } });

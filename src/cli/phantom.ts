@@ -1,17 +1,19 @@
-/** `./heartbeat phantom`: synthetic echocardiograms in the CAMUS layout. */
+/** `./heartbeat phantom`: synthetic echocardiograms (CAMUS layout) or cardiac MRI (M&Ms layout). */
 import { existsSync, readdirSync } from 'node:fs';
-import { Worker } from 'node:worker_threads';
 import { Option, type Command } from 'commander';
 import { integer } from './console/flags.ts';
 import { startProgress } from './console/progress.ts';
 import { temporaryOutput } from './console/temporary-output.ts';
 import { UserError } from './console/user-error.ts';
-import type { PhantomMessage, PhantomTask } from './phantom-worker.ts';
+import { startWorker } from './console/worker.ts';
+import type { PhantomContent, PhantomMessage, PhantomTask } from './phantom-worker.ts';
 
 interface PhantomFlags {
   readonly patients: number;
   readonly seed: number;
-  readonly view: 'both' | '2CH' | '4CH';
+  readonly modality: 'echo' | 'mri';
+  readonly view?: 'both' | '2CH' | '4CH';
+  readonly frames?: number;
   readonly output: string;
 }
 
@@ -19,31 +21,42 @@ const examples = `
 Examples:
   ./heartbeat phantom --output phantom                      40 patients, both views
   ./heartbeat phantom --patients 4 --seed 7 --output small  four others
+  ./heartbeat phantom --modality mri --output phantom-mri   40 short-axis stacks
 
-The folder holds database_nifti/ and database_split/ as CAMUS does; beside each half sequence stand
+Of echo, the folder holds database_nifti/ and database_split/ as CAMUS does; beside each half sequence stand
 the whole cycle (_sequence), its masks in every frame (_sequence_gt), the true flow (_sequence_flow)
-and the true mitral leaflets (_sequence_leaflets.json). The same flags give the same bytes on every
-machine. A run that is stopped leaves nothing.`;
+and the true mitral leaflets (_sequence_leaflets.json). Of MRI, it holds OpenDataset/ as M&Ms does:
+short-axis stacks with masks in every frame, ED and ES alone unless --frames says more. The same
+flags give the same bytes on every machine. A run that is stopped leaves nothing.`;
 
 export function register(command: Command): void {
   command
     .description(
       'Write synthetic echocardiograms in the CAMUS layout, with what CAMUS lacks:\n' +
-        'true masks in every frame, true flow, true mitral leaflets, EF and frame rate.',
+        'true masks in every frame, true flow, true mitral leaflets, EF and frame rate;\n' +
+        'or, with --modality mri, synthetic cardiac MRI in the layout of M&Ms.',
     )
     .option('--patients <n>', 'how many patients', integer({ min: 1, max: 9999 }), 40)
     .option('--seed <n>', 'other numbers give other patients', integer({ min: 0 }), 0)
     .addOption(
-      new Option('--view <name>', 'which views to write')
-        .choices(['both', '2CH', '4CH'])
-        .default('both'),
+      new Option('--modality <name>', 'ultrasound (CAMUS layout) or cardiac MRI (M&Ms layout)')
+        .choices(['echo', 'mri'])
+        .default('echo'),
     )
+    .addOption(
+      new Option('--view <name>', 'echo: which views to write (default: both)')
+        .choices(['both', '2CH', '4CH']),
+    )
+    .option('--frames <n>', 'mri: frames of a beat (default: 2, ED and ES)',
+      integer({ min: 2, max: 100 }))
     .requiredOption('--output <folder>', 'where to write; a new or empty folder')
     .addHelpText('after', examples)
     .action(write);
 }
 
-async function write({ patients, seed, view, output }: PhantomFlags): Promise<void> {
+async function write(flags: PhantomFlags): Promise<void> {
+  const { patients, output } = flags;
+  const content = contentOf(flags);
   if (existsSync(output) && readdirSync(output).length > 0) {
     throw new UserError(
       `--output: expected a new or empty folder, got ${output}, which holds files`,
@@ -52,12 +65,8 @@ async function write({ patients, seed, view, output }: PhantomFlags): Promise<vo
   }
   const target = temporaryOutput(output);
   const progress = startProgress({ label: 'phantom', total: patients, unit: 'patients' });
-  const task: PhantomTask = {
-    directory: target.path,
-    patients,
-    seed,
-    views: view === 'both' ? ['2CH', '4CH'] : [view],
-  };
+  const { seed } = flags;
+  const task: PhantomTask = { directory: target.path, patients, seed, ...content };
   try {
     await work(task, (done, id) => progress.update(done, id));
     target.commit();
@@ -68,15 +77,29 @@ async function write({ patients, seed, view, output }: PhantomFlags): Promise<vo
   progress.finish(`in ${output}`);
 }
 
+/** What to draw of each patient; a flag of the other modality is refused. */
+function contentOf({ modality, view, frames }: PhantomFlags): PhantomContent {
+  const refuse = (flag: string, other: string, got: string | number) => {
+    throw new UserError(
+      `${flag}: expected with --modality ${other} only, got ${got} with --modality ${modality}`,
+      { exitCode: 2 },
+    );
+  };
+  if (modality === 'mri') {
+    if (view !== undefined) refuse('--view', 'echo', view);
+    return { modality, frames: frames ?? 2 };
+  }
+  if (frames !== undefined) refuse('--frames', 'mri', frames);
+  return { modality, views: view === undefined || view === 'both' ? ['2CH', '4CH'] : [view] };
+}
+
 /**
  * Runs the task on a thread of its own, so that Ctrl+C and the progress are not held up by a
  * patient being drawn.
  */
 function work(task: PhantomTask, onProgress: (done: number, id: string) => void): Promise<void> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL('./phantom-worker.ts', import.meta.url), {
-      workerData: task,
-    });
+    const worker = startWorker(new URL('./phantom-worker.ts', import.meta.url), task);
     worker.on('message', (message: PhantomMessage) => {
       if ('error' in message)
         reject(Object.assign(new Error(message.error.message), message.error));

@@ -1,7 +1,7 @@
 /** The command line as a user meets it: through ./heartbeat, in a process of its own. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -113,6 +113,18 @@ describe('mistakes', () => {
   it('a missing value and a missing flag exit 2', () => {
     assert.equal(heartbeat(['phantom', '--patients']).code, 2);
     assert.equal(heartbeat(['phantom']).code, 2);
+  });
+
+  it('refuses a flag of the other modality, and writes MRI with its own', () => {
+    const mri = ['phantom', '--modality', 'mri', '--patients', '1', '--output', 'mri'];
+    assertSentence(heartbeat([...mri, '--view', '4CH']),
+      /^heartbeat: --view: expected with --modality echo only, got 4CH with --modality mri$/m);
+    assertSentence(heartbeat(['phantom', '--frames', '5', '--output', 'echo']),
+      /--frames: expected with --modality mri only, got 5 with --modality echo/);
+    assert.equal(heartbeat([...mri, '--frames', '1']).code, 2);
+    const { code, err } = heartbeat(mri);
+    assert.equal(code, 0, err);
+    assert.ok(existsSync(join(elsewhere, 'mri/OpenDataset/Training/Labeled/MRI0001/MRI0001_sa.nii.gz')));
   });
 
   it('a failure of the system exits 1 with the path, and the stack only when asked for', () => {

@@ -12,6 +12,7 @@ const stages: readonly { name: StageName; summary: string }[] = [
   { name: 'image', summary: 'stage 1: the image network and its conditions' },
   { name: 'video', summary: 'stage 2: temporal attention and optical flow' },
   { name: 'segmenter', summary: 'the network that measures generated videos' },
+  { name: 'echo-video', summary: 'the network that measures clips by phase, EF and view' },
 ];
 
 /** Flags in diffusers' words, and the key of a stage's optimizer that each sets. */
@@ -62,7 +63,7 @@ type RecipeFlag = (typeof recipeFlags)[number][1];
 
 /** The flags of the recipe as overrides of the stage's optimizers. */
 function recipeOf(name: StageName, flags: TrainFlags): string[] {
-  const key = name === 'image-encoder' ? 'imageEncoder' : name;
+  const key = name === 'image-encoder' ? 'imageEncoder' : name === 'echo-video' ? 'echoVideo' : name;
   const optimizers = name === 'vae' ? ['generator', 'discriminator'] : ['optimization'];
   return recipeFlags.flatMap(([, option]) => {
     const value = flags[option];

@@ -47,6 +47,27 @@ export class Segmenter extends Module<[Tensor], Tensor> {
    * @throws when the sides do not divide
    */
   forward(x: Tensor): Tensor {
+    const skips = this.contract(x);
+    let h = skips.pop()!;
+    for (const level of [...this.up].reverse()) {
+      const skip = skips.pop()!;
+      h = level.call(cat([upsampleNearest2d(h, [skip.shape[2], skip.shape[3]]), skip], 1));
+    }
+    return this.logits.call(h);
+  }
+
+  /**
+   * What a frame is compared by: the lowest level of the encoder, mean over its positions.
+   *
+   * @param x as `forward` takes it
+   * @returns (n, last width)
+   */
+  features(x: Tensor): Tensor {
+    return this.contract(x).at(-1)!.mean([2, 3]);
+  }
+
+  /** Every level of the encoder, the largest first. */
+  private contract(x: Tensor): Tensor[] {
     const [, channels, height, width] = x.shape;
     const reduction = 2 ** (this.config.widths.length - 1);
     if (channels !== 1 || height % reduction !== 0 || width % reduction !== 0) {
@@ -55,17 +76,12 @@ export class Segmenter extends Module<[Tensor], Tensor> {
           `got ${x.shape.join('x')}`,
       );
     }
-    const skips: Tensor[] = [];
+    const levels: Tensor[] = [];
     for (const level of this.down) {
-      const below = skips.at(-1);
-      skips.push(level.call(below === undefined ? x.mul(2).sub(1) : maxPool2d(below, [2, 2])));
+      const above = levels.at(-1);
+      levels.push(level.call(above === undefined ? x.mul(2).sub(1) : maxPool2d(above, [2, 2])));
     }
-    let h = skips.pop()!;
-    for (const level of [...this.up].reverse()) {
-      const skip = skips.pop()!;
-      h = level.call(cat([upsampleNearest2d(h, [skip.shape[2], skip.shape[3]]), skip], 1));
-    }
-    return this.logits.call(h);
+    return levels;
   }
 
   /** The label of every pixel of a grey video, `batch` frames at a time. */

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { heartbeatConfig } from '../heartbeat/heartbeat.ts';
+import { echoVideoStageConfig } from './stage-echo-video.ts';
 import { imageEncoderStageConfig } from './stage-image-encoder.ts';
 import { imageStageConfig } from './stage-image.ts';
 import { segmenterStageConfig } from './stage-segmenter.ts';
@@ -21,6 +22,7 @@ export const trainingConfig = z.strictObject({
   image: imageStageConfig,
   video: videoStageConfig,
   segmenter: segmenterStageConfig,
+  echoVideo: echoVideoStageConfig,
 });
 export type TrainingConfig = z.output<typeof trainingConfig>;
 

@@ -18,7 +18,7 @@ import { sha256 } from './checkpoint.ts';
 import { allFrames, pictures, type PreparedClip, type PreparedPlanes } from './prepared-clip.ts';
 
 /** Bumped when an extractor changes what it finds: old caches are not mistaken for new ones. */
-const extraction = 1;
+const extraction = 2;
 
 export interface PrepareOptions {
   readonly cache: string;
@@ -110,6 +110,7 @@ export async function extractClip(clip: Clip): Promise<PreparedClip> {
   return {
     id: clip.id, patient: clip.patient, view: clip.view, prompt: defaultPrompt(clip.view),
     frames: video.frames, size: video.width, stills: clip.kind === 'stills',
+    beat: { ed: clip.ed, es: clip.es, whole: clip.kind === 'sequence', ef: clip.ef },
     video: toUnitBytes([video]), planes, latents: null, embedding: null,
   };
 }

@@ -11,6 +11,17 @@ export type PreparedPlanes =
   | { readonly kind: 'labels' | 'unit'; readonly channels: 1; readonly data: Uint8Array }  // f H W
   | { readonly kind: 'real'; readonly channels: number; readonly data: Float32Array };     // f c H W
 
+/** What is known of the heartbeat of a clip. */
+export interface Beat {
+  /** 0-based frames of end diastole and end systole. */
+  readonly ed: number;
+  readonly es: number;
+  /** The clip is a whole cycle: its last frame leads to its first. */
+  readonly whole: boolean;
+  /** Ejection fraction in percent; null where it is unknown. */
+  readonly ef: number | null;
+}
+
 /** A clip as training reads it: extracted once by `prepare`, kept in memory as typed arrays. */
 export interface PreparedClip {
   readonly id: string;
@@ -21,6 +32,8 @@ export interface PreparedClip {
   readonly size: number;
   /** ED and ES stills only: good for images, not for video. */
   readonly stills: boolean;
+  /** Absent where it is unknown. */
+  readonly beat?: Beat;
   readonly video: Uint8Array; // f H W
   readonly planes: ReadonlyMap<ConditionName, PreparedPlanes>;
   /** Posterior of the VAE, before the scale; null until `prepare` has run with one. */

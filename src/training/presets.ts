@@ -34,6 +34,7 @@ function tiny(): Preset {
     image: { optimization: recipe, loop, trainTextEncoder: true },
     video: { optimization: { ...recipe, trainBatchSize: 2 }, loop },
     segmenter: { network: { widths: [8, 12, 16], groups: 4 }, optimization: recipe, loop },
+    echoVideo: { network: { size: 32, widths: [8, 12], groups: 4 }, optimization: recipe, loop },
   };
 }
 
@@ -104,6 +105,13 @@ function small(): Preset {
       network: { widths: [16, 24, 32, 48, 64], groups: 8 },
       optimization: {
         trainBatchSize: 8, maxTrainSteps: 1000, learningRate: 2e-3, lrWarmupSteps: 50, emaDecay: 0.99,
+      },
+      loop,
+    },
+    echoVideo: {
+      network: { size: 64, widths: [16, 24, 32, 32], groups: 8 },
+      optimization: {
+        trainBatchSize: 8, maxTrainSteps: 1500, learningRate: 2e-3, lrWarmupSteps: 50, emaDecay: 0.99,
       },
       loop,
     },

@@ -8,6 +8,7 @@ import type { TrainingConfig } from './config.ts';
 import type { Ema } from '../nn/ema.ts';
 import { runStage, type LoopConfig, type LoopOptions, type LoopResult, type Stage } from './loop.ts';
 import type { PreparedClip } from './prepared-clip.ts';
+import { EchoVideoStage } from './stage-echo-video.ts';
 import { ImageEncoderStage } from './stage-image-encoder.ts';
 import { imageStage } from './stage-image.ts';
 import { SegmenterStage } from './stage-segmenter.ts';
@@ -15,10 +16,13 @@ import { VaeStage } from './stage-vae.ts';
 import { videoStage } from './stage-video.ts';
 
 /** The trainings of a run in their order; each has a folder of its own below the run's. */
-export const stageNames = ['vae', 'image-encoder', 'image', 'video', 'segmenter'] as const;
+export const stageNames = [
+  'vae', 'image-encoder', 'image', 'video', 'segmenter', 'echo-video',
+] as const;
 export type StageName = (typeof stageNames)[number];
-/** The trainings whose outcome is a HeartBeat; the segmenter only measures one. */
-type ModelStageName = Exclude<StageName, 'segmenter'>;
+/** The trainings whose outcome only measures a HeartBeat. */
+type MeasuringStageName = 'segmenter' | 'echo-video';
+type ModelStageName = Exclude<StageName, MeasuringStageName>;
 
 export interface RunOptions extends Omit<LoopOptions, 'run' | 'config' | 'resolved' | 'decisive'> {
   readonly config: TrainingConfig;
@@ -47,7 +51,7 @@ export async function trainStage(name: StageName, options: RunOptions): Promise<
   if (options.train.length === 0) {
     throw new Error(`train ${name}: expected clips to train on, got none`);
   }
-  if (name === 'segmenter') return trainSegmenter(options);
+  if (name === 'segmenter' || name === 'echo-video') return trainMeasuring(name, options);
   const { config, run } = options;
   const model = new HeartBeat(modelConfig(name, config, run), { device: options.device, seed: config.seed });
   try {
@@ -55,9 +59,9 @@ export async function trainStage(name: StageName, options: RunOptions): Promise<
     const { stage, ema, loop, finished } = prepareStage(name, model, options);
     try {
       const folder = join(run, name);
-      const { segmenter: _, ...recipe } = config;
+      const { segmenter: _, echoVideo: __, ...recipe } = config;
       const resolved = plainCopy(recipe);
-      const decisive = decisiveOf(name === 'image-encoder' ? 'imageEncoder' : name);
+      const decisive = decisiveOf(configKey(name));
       const result = await runStage(
         stage, { ...options, run: folder, config: loop, resolved, decisive });
       if (result.finished) {
@@ -86,29 +90,40 @@ function plainCopy(config: object): unknown {
  * What of a resolved configuration decides a stage's weights: the network, the seed, the views and
  * the stage's own recipe, but not the other stages', nor how often the loop saves or logs.
  */
-function decisiveOf(key: 'vae' | 'imageEncoder' | 'image' | 'video' | 'segmenter') {
+function decisiveOf(key: ReturnType<typeof configKey>) {
   return (resolved: unknown) => {
-    const { preset, seed, views, model, resolution, [key]: recipe } =
+    const { preset, seed, views, model, resolution, frames, [key]: recipe } =
       resolved as Record<string, unknown>;
     const { loop: _, ...own } = recipe as Record<string, unknown>;
-    return { preset, seed, views, model, resolution, [key]: own };
+    return { preset, seed, views, model, resolution, frames, [key]: own };
   };
 }
 
-async function trainSegmenter(options: RunOptions): Promise<LoopResult> {
+/** Where a stage's recipe stands in the configuration. */
+export function configKey(name: StageName) {
+  if (name === 'image-encoder') return 'imageEncoder';
+  return name === 'echo-video' ? 'echoVideo' : name;
+}
+
+/** A network that measures: apart from the model, on real clips. */
+async function trainMeasuring(name: MeasuringStageName, options: RunOptions): Promise<LoopResult> {
   const { config, run, train, validation, device } = options;
-  const { preset, seed, views, segmenter, model: { resolution, classes } } = config;
-  const stage = new SegmenterStage(classes, train, validation, segmenter, seed, device);
+  const { preset, seed, views, segmenter, echoVideo, model: { resolution, frames, classes } } = config;
+  const stage = name === 'segmenter'
+    ? new SegmenterStage(classes, train, validation, segmenter, seed, device)
+    : new EchoVideoStage(train, validation, echoVideo, seed, device);
   try {
-    const folder = join(run, 'segmenter');
-    const resolved = plainCopy({ preset, seed, views, resolution, segmenter });
-    const decisive = decisiveOf('segmenter');
+    const folder = join(run, name);
+    const recipe = name === 'segmenter' ? { segmenter } : { frames, echoVideo };
+    const resolved = plainCopy({ preset, seed, views, resolution, ...recipe });
+    const { loop } = config[configKey(name) as 'segmenter' | 'echoVideo'];
+    const decisive = decisiveOf(configKey(name));
     const result = await runStage(
-      stage, { ...options, run: folder, config: segmenter.loop, resolved, decisive });
+      stage, { ...options, run: folder, config: loop, resolved, decisive });
     if (result.finished) {
       const validated = stage.validate();
       const seconds = Math.round(result.seconds);
-      stage.save(modelOf(run, 'segmenter'), {
+      stage.save(modelOf(run, name), {
         preset, resolution, steps: result.step, seconds, clips: train.length, seed, validation: validated,
       });
     }

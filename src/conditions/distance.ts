@@ -20,8 +20,11 @@ export function signedDistance(inside: Uint8Array, height: number, width: number
   return result;
 }
 
-/** Squared distance from each pixel centre to the nearest one whose state is `state` (1 inside). */
-function squaredDistance(
+/**
+ * Squared distance in pixels from each pixel centre to the nearest one whose state is `state` (1
+ * inside); Infinity where there is none.
+ */
+export function squaredDistance(
   inside: Uint8Array,
   height: number,
   width: number,

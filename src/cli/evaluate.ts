@@ -1,5 +1,7 @@
 /** `./heartbeat evaluate`: how well generated videos obey, and how like ultrasound they look. */
-import { resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Option, type Command } from 'commander';
 import { integer, number } from './console/flags.ts';
 import { startProgress } from './console/progress.ts';
@@ -9,28 +11,34 @@ import { chooseDType } from './dtype-choice.ts';
 
 const examples = `
 Examples:
-  ./heartbeat train segmenter --data data/phantom --output runs/small
-  ./heartbeat evaluate --checkpoint runs/small/video/model --segmenter runs/small/segmenter/model \\
-    --data data/phantom --clips 40 --output runs/small/evaluation
+  ./heartbeat evaluate --preset tiny --output runs/tiny           what a card looks like, in seconds
+  ./heartbeat evaluate --checkpoint runs/small/video/model --data data/phantom --clips 40 \\
+    --output runs/small/evaluation
   ./heartbeat evaluate --report-only --output runs/small/evaluation
 
 Every video is kept below --output, with the figures of each finished clip: Ctrl+C loses nothing,
-and the same command goes on. Printed: tables with 95 % intervals; written: report.json, report.md,
-sheets/. What each figure means stands in docs/evaluation.md.`;
+and the same command goes on. Printed: tables with 95 % intervals; written: card.json, card.html,
+card.png, report.md, sheets/; \`compare\` puts two cards beside each other. What each figure means stands in docs/evaluation.md.`;
 
 interface EvaluateFlags {
   checkpoint?: string; segmenter?: string; data?: string; output: string; clips: number;
   split: 'training' | 'validation' | 'testing'; view: 'both' | '2CH' | '4CH'; base: string;
   steps: number; guidanceScale: number; sampler: 'ddim' | 'dpm-solver++'; seed: number;
   sheets: number; dtype?: 'float32' | 'bf16'; device: string; threads?: number;
-  reportOnly?: boolean;
+  reportOnly?: boolean; preset?: 'tiny'; echoFeatures?: string; inception?: string; i3d?: string;
 }
 
 export function register(command: Command): void {
   command
     .description('Generate videos for held-out clips and measure them against what was asked.')
     .option('--checkpoint <folder>', 'model folder, or a run (default: the released small model)')
-    .option('--segmenter <folder>', 'the trained segmenter, <run>/segmenter/model')
+    .option('--segmenter <folder>',
+      'the trained segmenter, <run>/segmenter/model (default: the released one)')
+    .option('--echo-features <folder>', 'networks of the echo features (default: the released ones)')
+    .option('--inception <file>', 'weights of Inception v3, for FID and KID')
+    .option('--i3d <file>', 'weights of I3D, for FVD')
+    .addOption(new Option('--preset <name>', 'no --checkpoint and no --data: an untrained model of ' +
+      'this size on a phantom made for it, to try the instruments').choices(['tiny']))
     .option('--data <folder>', 'data set in the CAMUS layout (see `phantom`)')
     .requiredOption('--output <folder>', 'videos, figures and the report; may hold earlier ones')
     .option('--clips <n>', 'how many clips', integer({ min: 1 }), 40)
@@ -58,29 +66,31 @@ export function register(command: Command): void {
 async function run(flags: EvaluateFlags): Promise<void> {
   if (!flags.reportOnly) await generateAndMeasure(flags);
   const { Results } = await import('../evaluation/results.ts');
-  const { summarize } = await import('../evaluation/summary.ts');
-  const { textReport, writeReport } = await import('../evaluation/report.ts');
+  const { collectCard, textReport, writeCard } = await import('../evaluation/report.ts');
   const results = new Results(resolve(flags.output));
-  const summary = summarize(results.all(), results.settings(), (id) => results.masks(id));
-  writeReport(results.folder, summary);
-  process.stdout.write(textReport(summary));
+  const content = collectCard(results);
+  writeCard(results, content);
+  process.stdout.write(textReport(content));
 }
 
 async function generateAndMeasure(flags: EvaluateFlags): Promise<void> {
-  for (const name of ['segmenter', 'data'] as const) {
-    if (flags[name] !== undefined) continue;
-    throw new UserError(`--${name}: expected a folder, got nothing (see evaluate --help)`,
+  if (flags.preset !== undefined) checkTrial(flags);
+  if (flags.preset === undefined && flags.data === undefined) {
+    throw new UserError('--data: expected a folder, got nothing (see evaluate --help)',
       { exitCode: 2 });
   }
   catchSignals();
   const { findCheckpoint } = await import('./model-choice.ts');
   const { conditionNames } = await import('../conditions/condition.ts');
   const { evaluate } = await import('../evaluation/evaluation.ts');
+  const { loadEchoFeatures, loadPublished } = await import('../evaluation/extractors.ts');
   const { loadModelFolder, modelHash } = await import('../heartbeat/model-folder.ts');
   const { loadSegmenter, segmenterWeights } = await import('../metrics/segmenter-folder.ts');
   const { setThreads } = await import('../tensor/device.ts');
   const { sha256 } = await import('../training/checkpoint.ts');
-  const { segmenter: segmenterFolder, data, device } = flags as Required<EvaluateFlags>;
+  const { device } = flags;
+  const echoFolder = flags.echoFeatures ?? releasedEchoFeatures;
+  const segmenterFolder = flags.segmenter ?? join(echoFolder, 'segmenter');
   const base = flags.base.split(',').map((name) => {
     const known = conditionNames.find((condition) => condition === name.trim());
     if (known !== undefined) return known;
@@ -90,17 +100,29 @@ async function generateAndMeasure(flags: EvaluateFlags): Promise<void> {
   if (flags.threads !== undefined) setThreads(flags.threads);
   const asked = { float32: 'float32', bf16: 'bfloat16' } as const;
   const dtype = flags.dtype === undefined ? chooseDType(device) : asked[flags.dtype];
-  const checkpoint = findCheckpoint(flags.checkpoint);
-  const loaded = loadSegmenter(segmenterFolder, device);
-  const model = loadModelFolder(checkpoint, { device, dtype });
+  const { folder: checkpoint, data, steps, split } = flags.preset === undefined
+    ? { ...flags, folder: findCheckpoint(flags.checkpoint), data: flags.data! }
+    : { ...flags, ...await makeTrial(resolve(flags.output), device) };
+  const open: { dispose: () => void }[] = [];
+  const keep = <T extends { dispose: () => void }>(loaded: T): T => {
+    open.push(loaded);
+    return loaded;
+  };
   let progress: ReturnType<typeof startProgress> | null = null;
   try {
+    const { segmenter } = keep(loadSegmenter(segmenterFolder, device));
+    const echo = keep(loadEchoFeatures(echoFolder, device));
+    const published = (['inception', 'i3d'] as const).flatMap((name) =>
+      (flags[name] === undefined ? [] : [keep(loadPublished(name, flags[name], device))]));
+    const model = keep(loadModelFolder(checkpoint, { device, dtype }));
+    const { echoVideo, echoVideoHash } = echo;
     const { done, total } = await evaluate({
-      model, modelHash: modelHash(checkpoint), segmenter: loaded.segmenter,
+      model, modelHash: modelHash(checkpoint), segmenter, echoVideo, echoVideoHash,
+      extractors: [...echo.extractors, ...published],
       segmenterHash: sha256(segmenterWeights(segmenterFolder)), data,
-      output: resolve(flags.output), clips: flags.clips, split: flags.split,
+      output: resolve(flags.output), clips: flags.clips, split,
       views: flags.view === 'both' ? undefined : [flags.view], base, seed: flags.seed,
-      numInferenceSteps: flags.steps, guidanceScale: flags.guidanceScale, sampler: flags.sampler,
+      numInferenceSteps: steps, guidanceScale: flags.guidanceScale, sampler: flags.sampler,
       sheets: flags.sheets, stopRequested: () => receivedSignal() !== null,
       report: (line) => process.stderr.write(`${line}\n`),
       onProgress: (videos, of, note) => {
@@ -115,7 +137,39 @@ async function generateAndMeasure(flags: EvaluateFlags): Promise<void> {
     }
     (progress as ReturnType<typeof startProgress> | null)?.finish();
   } finally {
-    model.dispose();
-    loaded.dispose();
+    for (const loaded of open) loaded.dispose();
   }
+}
+
+const releasedEchoFeatures = fileURLToPath(new URL('../../models/echo-features', import.meta.url));
+
+/** @throws (exit 2) when flags ask for another model or other data than a trial makes */
+function checkTrial(flags: EvaluateFlags): void {
+  for (const name of ['checkpoint', 'data'] as const) {
+    if (flags[name] === undefined) continue;
+    throw new UserError(`--preset and --${name}: expected one of them, got both`, { exitCode: 2 });
+  }
+}
+
+/**
+ * The model and the data of a trial, below the evaluation's folder: an untrained network of preset
+ * tiny, and four phantom patients. Nothing was trained on any of them.
+ */
+async function makeTrial(output: string, device: string) {
+  const { writePhantom } = await import('../data/phantom/phantom.ts');
+  const { HeartBeat } = await import('../heartbeat/heartbeat.ts');
+  const { saveModelFolder } = await import('../heartbeat/model-folder.ts');
+  const { resolveConfig } = await import('../training/config.ts');
+  const [folder, data] = [join(output, 'model'), join(output, 'phantom')];
+  if (!existsSync(join(data, 'database_split'))) writePhantom(data, { patients: 4, seed: 1 });
+  if (!existsSync(folder)) {
+    const { model: shape } = resolveConfig({ preset: 'tiny' });
+    const model = new HeartBeat({ ...shape, unet: { ...shape.unet, temporal: true } }, { device, seed: 1 });
+    try {
+      saveModelFolder(model, folder, 'float32', { preset: 'tiny', trained: false });
+    } finally {
+      model.dispose();
+    }
+  }
+  return { folder, data, split: 'training' as const, steps: 4 };
 }

@@ -56,6 +56,12 @@ const verbs: readonly Verb[] = [
     load: () => import('./evaluate.ts'),
   },
   {
+    name: 'compare',
+    summary: 'compare two evaluation cards, where they were measured alike',
+    tensors: false,
+    load: () => import('./compare.ts'),
+  },
+  {
     name: 'sample',
     summary: 'make a clip that obeys a mask, a sketch, a valve stroke, flow, an image, a sentence',
     tensors: true,

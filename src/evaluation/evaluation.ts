@@ -11,7 +11,10 @@ import { randomStream } from '../frames/random.ts';
 import type { HeartBeat } from '../heartbeat/heartbeat.ts';
 import { synthesize } from '../heartbeat/synthesis.ts';
 import type { Segmenter } from '../metrics/segmenter.ts';
+import type { EchoVideo } from '../models/echo-video.ts';
+import { sourceFiles } from '../training/prepare.ts';
 import { drawContactSheet } from './contact-sheet.ts';
+import type { Extractor } from './extractors.ts';
 import { measureVideo, type Measurement } from './measure.ts';
 import { Results, type ClipResult } from './results.ts';
 import { planRuns, type Run } from './runs.ts';
@@ -23,6 +26,11 @@ export interface EvaluationOptions {
   readonly modelHash: string;
   readonly segmenter: Segmenter;
   readonly segmenterHash: string;
+  /** Reads the view of a clip; the sha256 of its weights. */
+  readonly echoVideo: EchoVideo;
+  readonly echoVideoHash: string;
+  /** Whose features sets of videos are compared by; none when absent. */
+  readonly extractors?: readonly Extractor[];
   /** Root of a data set in the CAMUS layout. */
   readonly data: string;
   readonly output: string;
@@ -57,7 +65,8 @@ export interface EvaluationResult {
 export async function evaluate(options: EvaluationOptions): Promise<EvaluationResult> {
   const {
     model, segmenter, output, split = 'testing', base, seed = 0, numInferenceSteps = 50,
-    guidanceScale = 2, sampler = 'ddim', sheets = 4, stopRequested = () => false,
+    guidanceScale = 2, sampler = 'ddim', sheets = 4, extractors = [],
+    stopRequested = () => false,
   } = options;
   const { resolution, frames, conditions: known } = model.config;
   const plan = planRuns(known, base);
@@ -68,12 +77,16 @@ export async function evaluate(options: EvaluationOptions): Promise<EvaluationRe
     frames, plan,
   });
   const sources = chooseClips(options, split, seed);
-  const instruments = { segmenter, estimateFlow: await loadFlowEstimator() };
+  const { echoVideo, segmenterHash, echoVideoHash } = options;
+  const instruments = { segmenter, echoVideo, estimateFlow: await loadFlowEstimator() };
+  const hashes = { segmenter: segmenterHash, echoVideo: echoVideoHash };
   const total = sources.length * plan.runs.length;
   let done = 0;
   for (const [index, source] of sources.entries()) {
     if (stopRequested()) return { results, done: index, total: sources.length };
-    if (results.result(source.id, options.segmenterHash) !== null) {
+    const missing = extractors.filter(({ about }) =>
+      results.features(source.id, about.name)?.about.sha256 !== about.sha256);
+    if (missing.length === 0 && results.result(source.id, hashes) !== null) {
       done += plan.runs.length;
       options.onProgress?.(done, total, source.id);
       continue;
@@ -87,7 +100,12 @@ export async function evaluate(options: EvaluationOptions): Promise<EvaluationRe
       videos.set(run.name, video);
       options.onProgress?.(++done, total, `${subject.id} ${run.name}`);
     }
-    results.keepResult(measureAll(subject, videos, instruments), options.segmenterHash);
+    const shown = new Map([['real', subject.real], ...videos]);
+    for (const { about, extract } of missing) {
+      const rows = [...shown].map(([run, video]) => [run, extract(video)] as const);
+      results.keepFeatures(subject.id, { about, rows: new Map(rows) });
+    }
+    results.keepResult(measureAll(subject, sourceFiles(source), shown, instruments), hashes);
     if (index < sheets) {
       mkdirSync(join(output, 'sheets'), { recursive: true });
       drawContactSheet(join(output, 'sheets', `${subject.id}.png`), subject, videos);
@@ -132,13 +150,11 @@ function chooseClips(
 }
 
 function measureAll(
-  subject: Subject, videos: ReadonlyMap<string, Frames>,
+  subject: Subject, files: Readonly<Record<string, string>>, videos: ReadonlyMap<string, Frames>,
   instruments: Parameters<typeof measureVideo>[2],
 ): ClipResult {
-  const runs: Record<string, Measurement> = {
-    real: measureVideo(subject, subject.real, instruments),
-  };
+  const runs: Record<string, Measurement> = {};
   for (const [name, video] of videos) runs[name] = measureVideo(subject, video, instruments);
-  const { id, patient, view, pixel } = subject;
-  return { id, patient, view, pixel, runs };
+  const { id, patient, view, pixel, hash } = subject;
+  return { id, patient, view, pixel, hash, files, runs };
 }

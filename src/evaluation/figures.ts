@@ -14,7 +14,14 @@ export const figures = [
   figure('dice-lv', 'LV Dice', '', 3, 'more'),
   figure('dice-myo', 'MYO Dice', '', 3, 'more'),
   figure('dice-la', 'LA Dice', '', 3, 'more'),
+  figure('hausdorff-lv', 'LV Hausdorff distance', 'mm', 2, 'less'),
+  figure('hausdorff-myo', 'MYO Hausdorff distance', 'mm', 2, 'less'),
+  figure('hausdorff-la', 'LA Hausdorff distance', 'mm', 2, 'less'),
+  figure('hausdorff95-lv', 'LV Hausdorff distance, 95 %', 'mm', 2, 'less'),
+  figure('hausdorff95-myo', 'MYO Hausdorff distance, 95 %', 'mm', 2, 'less'),
+  figure('hausdorff95-la', 'LA Hausdorff distance, 95 %', 'mm', 2, 'less'),
   figure('ssim', 'SSIM to the real clip', '', 3, 'more'),
+  figure('psnr', 'PSNR to the real clip', 'dB', 2, 'more'),
   figure('stroke-contrast', 'valve stroke brighter than around', 'grey', 1, 'more'),
   figure('stroke-offset', 'valve stroke off its place', 'px', 2, 'less'),
   figure('stroke-offset-mm', 'valve stroke off its place', 'mm', 2, 'less'),
@@ -33,6 +40,15 @@ export const figures = [
   figure('prior-histogram', 'histogram distance to the prior', 'grey', 2, 'less'),
   figure('prior-mean', 'tissue mean off the prior', 'grey', 2, 'less'),
   figure('prior-deviation', 'tissue deviation off the prior', 'grey', 2, 'less'),
+  figure('ef-discs', 'EF found, discs', '%', 1, 'more'),
+  figure('ef-discs-asked', 'EF asked for, discs', '%', 1, 'more'),
+  figure('ef-discs-error', 'EF error, discs', '%', 1, 'less'),
+  figure('ef-area-length', 'EF found, area-length', '%', 1, 'more'),
+  figure('ef-area-length-asked', 'EF asked for, area-length', '%', 1, 'more'),
+  figure('ef-area-length-error', 'EF error, area-length', '%', 1, 'less'),
+  figure('view-accuracy', 'view as the text says', '', 3, 'more'),
+  figure('roughness', 'temporal roughness of grey', '', 3, 'less'),
+  figure('area-roughness', 'temporal roughness of the LV area', '', 3, 'less'),
   figure('grey-distance', 'histogram distance to the real clip', 'grey', 2, 'less'),
   figure('frame-difference', 'frame-difference energy', 'grey²', 1, 'more'),
 ] as const satisfies readonly Figure[];
@@ -46,12 +62,14 @@ function figure<N extends string>(
 }
 
 export type FigureName =
-  | `dice-${'lv' | 'myo' | 'la'}` | 'ssim'
+  | `${'dice' | 'hausdorff' | 'hausdorff95'}-${'lv' | 'myo' | 'la'}` | 'ssim' | 'psnr'
   | `stroke-${'contrast' | 'offset' | 'offset-mm'}`
   | `ridge-${'distance' | 'distance-mm' | 'found'}`
   | `flow-${'error' | 'error-mm' | 'still' | 'following' | 'error-heart'}`
   | `edge-${'f1' | 'precision' | 'recall'}`
   | `prior-${'ssim' | 'histogram' | 'mean' | 'deviation'}`
+  | `ef-${'discs' | 'area-length'}${'' | '-asked' | '-error'}`
+  | 'view-accuracy' | 'roughness' | 'area-roughness'
   | 'grey-distance' | 'frame-difference';
 
 export function figureOf(name: FigureName): Figure {

@@ -5,15 +5,21 @@ import { extractSketch } from '../conditions/sketch.ts';
 import { frameAt, plane } from '../frames/frames.ts';
 import type { Frames, Labels } from '../frames/frames.ts';
 import { dice } from '../metrics/dice.ts';
+import { readEchoClip } from '../metrics/echo-features.ts';
 import { compareEdges } from '../metrics/edges.ts';
+import { ejectionFraction } from '../metrics/ejection-fraction.ts';
+import { hausdorffDistance } from '../metrics/hausdorff.ts';
 import { compareFlow, frameDifference } from '../metrics/motion.ts';
+import { psnr } from '../metrics/psnr.ts';
 import type { Segmenter } from '../metrics/segmenter.ts';
 import { greyHistogram, histogramDistance, tissueDistance } from '../metrics/similarity.ts';
 import {
   compareStrokes, curveDistance, findRidge, searchReach,
 } from '../metrics/skeleton-distance.ts';
+import { areaRoughness, temporalRoughness } from '../metrics/smoothness.ts';
 import { radialSpectrum } from '../metrics/spectrum.ts';
 import { ssim } from '../metrics/ssim.ts';
+import type { EchoVideo } from '../models/echo-video.ts';
 import { figures, type FigureName } from './figures.ts';
 import type { Subject } from './subject.ts';
 
@@ -31,12 +37,14 @@ export interface Measurement {
 
 export interface Instruments {
   readonly segmenter: Segmenter;
+  /** Reads the view. */
+  readonly echoVideo: EchoVideo;
   readonly estimateFlow: FlowEstimator;
 }
 
 /** @param video 1 f h w in [0, 1], of the subject's shape */
 export function measureVideo(
-  subject: Subject, video: Frames, { segmenter, estimateFlow }: Instruments,
+  subject: Subject, video: Frames, { segmenter, echoVideo, estimateFlow }: Instruments,
 ): Measurement {
   const { real, masks, inside, inputs, window } = subject;
   const found = segmenter.segment(video);
@@ -48,6 +56,10 @@ export function measureVideo(
   const values: Partial<Record<FigureName, number | null>> = {
     'dice-lv': dice(masks, found, 1), 'dice-myo': dice(masks, found, 2),
     'dice-la': dice(masks, found, 3), ssim: ssim(video, real),
+    psnr: finite(psnr(video, real)),
+    ...shapeFigures(subject, found),
+    'view-accuracy': readEchoClip(echoVideo, video).view === subject.view ? 1 : 0,
+    roughness: temporalRoughness(video, inside), 'area-roughness': areaRoughness(found, 1),
     ...valveFigures(subject, video, found),
     ...flowFigures(subject, video, estimateFlow),
     'prior-ssim': ssim(frameAt(video, 0), prior),
@@ -69,6 +81,26 @@ export function measureVideo(
     spectrum: [...radialSpectrum(video, window)].map((power) => round(power)!),
     histogram: [...histogram].map((share) => round(share)!),
   };
+}
+
+/** Hausdorff distances in mm, and the ejection fraction found against the one of the asked mask. */
+function shapeFigures(
+  { masks, pixel, ed, es }: Subject, found: Labels,
+): Partial<Record<FigureName, number | null>> {
+  const values: Partial<Record<FigureName, number | null>> = {};
+  (['lv', 'myo', 'la'] as const).forEach((structure, i) => {
+    const distance = hausdorffDistance(masks, found, i + 1, pixel);
+    values[`hausdorff-${structure}`] = distance?.most;
+    values[`hausdorff95-${structure}`] = distance?.percentile95;
+  });
+  const [asked, got] = [masks, found].map((labels) => ejectionFraction(labels, ed, es));
+  for (const [name, method] of [['discs', 'discs'], ['area-length', 'areaLength']] as const) {
+    values[`ef-${name}`] = got?.[method];
+    values[`ef-${name}-asked`] = asked?.[method];
+    values[`ef-${name}-error`] = got === null || asked === null ? null
+      : Math.abs(got[method] - asked[method]);
+  }
+  return values;
 }
 
 function valveFigures(
@@ -107,6 +139,11 @@ function flowFigures(
     'flow-error-mm': muscle === null ? null : muscle.error * pixel,
     'flow-following': muscle?.following, 'flow-error-heart': heart?.error,
   };
+}
+
+/** The PSNR of a clip to itself is no number. */
+function finite(value: number): number | null {
+  return Number.isFinite(value) ? value : null;
 }
 
 /** Six digits: more would say nothing and make the records long. */

@@ -1,9 +1,16 @@
 /** The summary as tables: aligned text on a terminal, Markdown in a file. */
 import { join } from 'node:path';
 import { writeAtomic } from '../frames/atomic.ts';
-import type { Estimate } from '../metrics/bootstrap.ts';
+import { encodePng } from '../frames/png.ts';
+import { htmlCard } from './card-html.ts';
+import { drawCard } from './card-picture.ts';
+import { cardFile, extractorLines, makeCard, type CardContent } from './card.ts';
 import { figureOf, figures } from './figures.ts';
+import type { Results } from './results.ts';
+import { setDistances } from './set-distances.ts';
+import { summarize } from './summary.ts';
 import type { Summary } from './summary.ts';
+import { fixed, written } from './written.ts';
 
 const obedience = ['dice-lv', 'dice-myo', 'dice-la', 'ssim'] as const;
 
@@ -14,24 +21,42 @@ interface Table {
   readonly rows: readonly (readonly string[])[];
 }
 
-/** Writes report.json and report.md into the evaluation's folder. */
-export function writeReport(folder: string, summary: Summary): void {
-  const write = (name: string, text: string) =>
-    writeAtomic(join(folder, name), new TextEncoder().encode(text));
-  write('report.json', `${JSON.stringify(summary, null, 1)}\n`);
-  write('report.md', markdownReport(summary));
+/**
+ * What an evaluation has measured so far.
+ *
+ * @throws when there is no clip to report on
+ */
+export function collectCard(results: Results): CardContent {
+  const [all, settings] = [results.all(), results.settings()];
+  const summary = summarize(all, settings, (id) => results.masks(id));
+  const runs = settings.plan.runs.map(({ name }) => name);
+  const whole = all.filter(({ runs: own }) => ['real', ...runs].every((name) => name in own));
+  return makeCard(whole, settings, summary, setDistances(results, whole, runs, settings.frames));
 }
 
-export function markdownReport(summary: Summary): string {
-  const tables = tablesOf(summary).map(({ title, note, head, rows }) => {
+/** Writes the card into the evaluation's folder: card.json, card.html, card.png, and report.md. */
+export function writeCard(results: Results, content: CardContent): void {
+  const write = (name: string, bytes: Uint8Array) => writeAtomic(join(results.folder, name), bytes);
+  const encode = (text: string) => new TextEncoder().encode(text);
+  const sheets = results.sheets();
+  write(cardFile, encode(`${JSON.stringify(content.card, null, 1)}\n`));
+  write('card.html', encode(htmlCard(content, sheets)));
+  write('card.png', encodePng(drawCard(content, sheets)));
+  write('report.md', encode(markdownReport(content)));
+}
+
+export function markdownReport(content: CardContent): string {
+  const { summary } = content;
+  const tables = tablesOf(content).map(({ title, note, head, rows }) => {
     const lines = [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`);
     return [`## ${title}`, ...(note === undefined ? [] : ['', note]), '', ...lines].join('\n');
   });
   return `${['# Evaluation', heading(summary), ...tables].join('\n\n')}\n`;
 }
 
-export function textReport(summary: Summary): string {
-  const tables = tablesOf(summary).map(({ title, note, head, rows }) => {
+export function textReport(content: CardContent): string {
+  const { summary } = content;
+  const tables = tablesOf(content).map(({ title, note, head, rows }) => {
     const lines = [head, ...rows];
     const widths = head.map((_, c) => Math.max(...lines.map((cells) => cells[c].length)));
     const text = lines.map((cells) => cells.map((cell, c) => (
@@ -41,14 +66,15 @@ export function textReport(summary: Summary): string {
   return `${[heading(summary), ...tables].join('\n\n')}\n`;
 }
 
-function heading({ settings, clips, patients }: Summary): string {
+/** What a card is of, in a few sentences. */
+export function heading({ settings, clips, patients }: Summary): string {
   const { sampler, numInferenceSteps, guidanceScale, seed, precision, split } = settings;
   return `${clips} clips of ${patients} patients (${split} split), ${sampler}, ` +
     `${numInferenceSteps} steps, guidance ${guidanceScale}, ${precision}, seed ${seed}, ` +
     `model ${settings.model.slice(0, 12)}. Means with 95 % bootstrap intervals over patients.`;
 }
 
-function tablesOf(summary: Summary): Table[] {
+function tablesOf({ summary, card }: CardContent): Table[] {
   const { settings: { base } } = summary;
   return [
     {
@@ -95,6 +121,23 @@ function tablesOf(summary: Summary): Table[] {
         written(row.frameDifferenceRatio, 3), written(row.greyDistance, 2)]),
     },
     {
+      title: 'Distances between sets',
+      note: `${extractorLines(card).join('. ') || 'No features were taken'}. \`halves\` is real ` +
+        'against generated at half of the patients, as the floor is real against real. Frechet ' +
+        'echo distances are on this project\'s own features: they are not FID or FVD.',
+      head: ['distance', 'run', 'n', 'value', 'at endless n', 'halves', 'floor', 'ranks'],
+      rows: card.metrics.filter(({ dimension }) => dimension !== undefined).map((metric) => {
+        const { title, run, n, value, low, high, digits, ranks, dimension } = metric;
+        const short = (x: number | null | undefined) =>
+          (x === null || x === undefined ? '-' : fixed(x, digits));
+        return [
+          title, run, String(n), `${short(value)} [${short(low)}, ${short(high)}]`,
+          short(metric.infinity), short(metric.halves), short(metric.floor),
+          ranks === undefined ? '-' : `${ranks.join(', ')} of ${dimension}`,
+        ];
+      }),
+    },
+    {
       title: 'Every figure',
       head: ['figure', ...Object.keys(summary.runs)],
       rows: figures.map(({ name, title, unit, digits }) => [
@@ -107,16 +150,4 @@ function tablesOf(summary: Summary): Table[] {
 function bandNames(summary: Summary): string[] {
   const [first] = Object.values(summary.realism);
   return first.bands.map(({ from, to }) => `${from}..${to}, dB`);
-}
-
-function written(estimate: Estimate | undefined, digits: number): string {
-  if (estimate === undefined) return '-';
-  const { mean, low, high } = estimate;
-  return `${fixed(mean, digits)} [${fixed(low, digits)}, ${fixed(high, digits)}]`;
-}
-
-/** Never -0.00. */
-function fixed(value: number, digits: number): string {
-  const text = value.toFixed(digits);
-  return Number(text) === 0 ? text.replace('-', '') : text;
 }

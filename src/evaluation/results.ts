@@ -2,7 +2,7 @@
  * What an evaluation keeps on disk, so that a stopped one goes on where it was:
  * settings.json, and a folder a clip: clip.json (which clip this is), strips of frames under each
  * other, lossless (`asked.png` the mask's labels, `text-mask.png` a video), and result.json once it
- * is measured.
+ * is measured, beside it the features of the clip's videos, `features-<extractor>.safetensors`.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +10,12 @@ import { writeAtomic } from '../frames/atomic.ts';
 import { floatFrames, labelFrames } from '../frames/frames.ts';
 import type { Frames, Labels } from '../frames/frames.ts';
 import { readPng, readPngIndices, writePng } from '../frames/png.ts';
+import type { FeatureRows } from '../metrics/features.ts';
+import { scope } from '../tensor/memory.ts';
+import { readSafetensors, writeSafetensors } from '../tensor/safetensors.ts';
+import { tensor } from '../tensor/tensor.ts';
 import { firstDifference } from '../training/loop.ts';
+import type { ExtractorAbout } from './extractors.ts';
 import type { Measurement } from './measure.ts';
 import type { Plan } from './runs.ts';
 
@@ -31,7 +36,7 @@ export interface Settings {
 }
 
 /** Bumped when a figure is computed in another way: kept videos are then measured again. */
-const measuring = 1;
+export const measuring = 2;
 
 export interface ClipResult {
   readonly id: string;
@@ -39,14 +44,30 @@ export interface ClipResult {
   readonly view: string;
   /** mm per pixel. */
   readonly pixel: number;
+  /** sha256 of the prepared clip, and of each file of the data set that it was read from. */
+  readonly hash: string;
+  readonly files: Readonly<Record<string, string>>;
   /** By run, and `real` for the clip itself. */
   readonly runs: Readonly<Record<string, Measurement>>;
 }
 
 interface Kept extends ClipResult {
   readonly measuring: number;
-  /** sha256 of its weights. */
+  /** sha256 of the weights of what measured it. */
   readonly segmenter: string;
+  readonly echoVideo: string;
+}
+
+/** sha256 of the weights of the networks that measure. */
+export interface InstrumentHashes {
+  readonly segmenter: string;
+  readonly echoVideo: string;
+}
+
+export interface KeptFeatures {
+  readonly about: ExtractorAbout;
+  /** By run, and `real`. */
+  readonly rows: ReadonlyMap<string, FeatureRows>;
 }
 
 export class Results {
@@ -121,36 +142,73 @@ export class Results {
     return this.video(id, run, frames)!;
   }
 
-  /** The figures of a clip, when they were taken by this segmenter and in today's way. */
-  result(id: string, segmenter: string): ClipResult | null {
+  /** The figures of a clip, when they were taken by these networks and in today's way. */
+  result(id: string, { segmenter, echoVideo }: InstrumentHashes): ClipResult | null {
     const file = join(this.of(id), 'result.json');
     if (!existsSync(file)) return null;
     const kept = readJson(file) as Kept;
-    return kept.measuring === measuring && kept.segmenter === segmenter ? kept : null;
+    const same = kept.segmenter === segmenter && kept.echoVideo === echoVideo;
+    return kept.measuring === measuring && same ? kept : null;
   }
 
-  keepResult(result: ClipResult, segmenter: string): void {
-    writeJson(join(this.of(result.id), 'result.json'), { measuring, segmenter, ...result });
+  keepResult(result: ClipResult, { segmenter, echoVideo }: InstrumentHashes): void {
+    const file = join(this.of(result.id), 'result.json');
+    writeJson(file, { measuring, segmenter, echoVideo, ...result });
+  }
+
+  /** The features of a clip's videos by an extractor; null when there are none. */
+  features(id: string, extractor: ExtractorAbout['name']): KeptFeatures | null {
+    const file = this.featureFile(id, extractor);
+    if (!existsSync(file)) return null;
+    return scope(() => {
+      const { tensors, metadata } = readSafetensors(file);
+      const rows = [...tensors].map(([run, value]) => [run, {
+        rows: value.shape[0], dimension: value.shape[1], data: value.toFloat32(),
+      }] as const);
+      return { about: JSON.parse(metadata.extractor) as ExtractorAbout, rows: new Map(rows) };
+    });
+  }
+
+  keepFeatures(id: string, { about, rows }: KeptFeatures): void {
+    scope(() => {
+      const tensors = [...rows].map(([run, { rows: count, dimension, data }]) =>
+        [run, tensor(data, [count, dimension])] as const);
+      writeSafetensors(this.featureFile(id, about.name), new Map(tensors),
+        { extractor: JSON.stringify(about) });
+    });
   }
 
   /**
    * Every measured clip, by name.
+   *
    * @throws when some were measured by another segmenter or in another way than the rest
    */
-  all(): ClipResult[] {
+  all(): (ClipResult & InstrumentHashes & { readonly measuring: number })[] {
     const folder = join(this.folder, 'clips');
     if (!existsSync(folder)) return [];
     const kept = readdirSync(folder).sort().flatMap((id) => {
       const file = join(folder, id, 'result.json');
       return existsSync(file) ? [readJson(file) as Kept] : [];
     });
-    const strange = kept.find((result) => result.segmenter !== kept[0].segmenter
-      || result.measuring !== kept[0].measuring);
+    const strange = kept.find((result) => (['segmenter', 'echoVideo', 'measuring'] as const)
+      .some((name) => result[name] !== kept[0][name]));
     if (strange !== undefined) {
       throw new Error(`${this.folder}: ${strange.id} was measured otherwise than ${kept[0].id}; ` +
         'run evaluate again without --report-only, with as many --clips');
     }
     return kept;
+  }
+
+  /** The contact sheets that were drawn, by clip. */
+  sheets(): string[] {
+    const folder = join(this.folder, 'sheets');
+    if (!existsSync(folder)) return [];
+    return readdirSync(folder).filter((name) => name.endsWith('.png')).sort()
+      .map((name) => join(folder, name));
+  }
+
+  private featureFile(id: string, extractor: string): string {
+    return join(this.of(id), `features-${extractor}.safetensors`);
   }
 
   private of(id: string): string {

@@ -154,30 +154,45 @@ export interface FrechetFloor {
   readonly splits: readonly FrechetDistance[];
 }
 
+export interface FloorOptions {
+  readonly splits?: number;
+  readonly seed?: number;
+  /**
+   * A set of the same groups, row by row, that gives every second half in place of the first set:
+   * its distance at the floor's n, over the same splits.
+   */
+  readonly other?: Features;
+}
+
 /**
  * The real-against-real floor: Frechet distance between random halves of one set, split by group
  * (patient). Halves have as many groups each (an odd one is left out of each split). It is the
  * distance that perfect samples have at the halves' n, and comparable only with distances of
- * that n.
+ * that n: those that `other` gives.
  *
- * @throws with fewer than 4 groups
+ * @throws with fewer than 4 groups, or when `other` has other rows
  */
 export function frechetFloor(
-  set: GroupedFeatures, { splits = 10, seed = 0 }: { splits?: number; seed?: number } = {},
+  set: GroupedFeatures, { splits = 10, seed = 0, other }: FloorOptions = {},
 ): FrechetFloor {
   const what = 'frechet floor';
   checkCount(what, 'splits', splits, 1);
   return scope(() => noGrad(() => {
     const x = featureTensor(set.features, what);
+    const y = other === undefined ? x : featureTensor(other, what);
+    if (y.shape.join() !== x.shape.join()) {
+      throw new Error(`${what}: expected another set of ${x.shape.join('x')} features, ` +
+        `got ${y.shape.join('x')}`);
+    }
     const members = membersOf(set, x, what, 4);
     const stream = randomStream('frechet floor', seed);
     const half = Math.floor(members.length / 2);
-    const rowsOf = (groups: readonly number[]) => x.indexSelect(0, rowIndex(
+    const rowsOf = (from: Tensor, groups: readonly number[]) => from.indexSelect(0, rowIndex(
       groups.flatMap((group) => members[group])));
     const distances = Array.from({ length: splits }, () => scope(() => {
       const order = shuffled(members.length, stream);
-      const [one, other] = [order.slice(0, half), order.slice(half, 2 * half)];
-      return distanceOfRows(...commonCoordinates(rowsOf(one), rowsOf(other)), x.shape[1]);
+      const [one, two] = [order.slice(0, half), order.slice(half, 2 * half)];
+      return distanceOfRows(...commonCoordinates(rowsOf(x, one), rowsOf(y, two)), x.shape[1]);
     }));
     const mean = distances.reduce((sum, { value }) => sum + value, 0) / splits;
     const variance = distances.reduce((sum, { value }) => sum + (value - mean) ** 2, 0) / splits;

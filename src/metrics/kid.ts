@@ -1,6 +1,7 @@
 import { randomStream, type RandomStream } from '../frames/random.ts';
 import { noGrad, scope } from '../tensor/memory.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { groupMembers, quantile } from './bootstrap.ts';
 import { rowIndex, shuffled } from './draws.ts';
 import { featurePair, type Features } from './features.ts';
 
@@ -62,6 +63,49 @@ export function kernelDistance(
     const mean = values.reduce((sum, value) => sum + value, 0) / subsets;
     const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / subsets;
     return { mean, std: Math.sqrt(variance), subsets, subsetSize, n1, n2, dimension };
+  }));
+}
+
+export interface KernelInterval {
+  /** The unbiased squared MMD of both whole sets; may be a little below 0. */
+  readonly value: number;
+  /** Ends of the 95 % interval about it: percentiles of the draws less `shift`. */
+  readonly low: number;
+  readonly high: number;
+  /** Mean of the draws less `value`: a draw repeats vectors, each of which is its own neighbour. */
+  readonly shift: number;
+  readonly samples: number;
+}
+
+/**
+ * `polynomialMmd` of two sets with a 95 % bootstrap interval; whole groups of either are drawn anew.
+ *
+ * @param groups the group (patient) of each row of the first set, and of the second
+ * @throws with fewer than 2 groups in a set, or another number of groups than rows
+ */
+export function kernelInterval(
+  first: Features, second: Features, groups: readonly [readonly string[], readonly string[]],
+  { samples = 300, seed = 0 }: { samples?: number; seed?: number } = {},
+): KernelInterval {
+  return scope(() => noGrad(() => {
+    const pair = featurePair(first, second, 'kernel interval');
+    const members = pair.map((x, i) => {
+      const lists = groupMembers(groups[i]);
+      if (groups[i].length === x.shape[0] && lists.length >= 2) return lists;
+      throw new Error('kernel interval: expected at least 2 groups, one for each of ' +
+        `${x.shape[0]} rows, got ${lists.length} for ${groups[i].length}`);
+    });
+    const stream = randomStream('kernel interval', seed);
+    const draw = (i: number) => pair[i].indexSelect(0, rowIndex(
+      members[i].flatMap(() => members[i][stream.integer(members[i].length)])));
+    const value = polynomialMmd(...pair);
+    const draws = Float64Array.from({ length: samples }, () =>
+      scope(() => polynomialMmd(draw(0), draw(1)))).sort();
+    const shift = draws.reduce((sum, drawn) => sum + drawn, 0) / samples - value;
+    return {
+      value, shift, samples,
+      low: quantile(draws, 0.025) - shift, high: quantile(draws, 0.975) - shift,
+    };
   }));
 }
 

@@ -77,14 +77,20 @@ function readWhole<T>(file: string, read: (file: string) => T): T | null {
 
 function cacheKey(source: ClipSource, { resolution, frames }: PrepareOptions): string {
   const hash = createHash('sha256').update(JSON.stringify({ extraction, resolution, frames }));
+  for (const [name, content] of Object.entries(sourceFiles(source))) {
+    hash.update(name).update(content);
+  }
+  return hash.digest('hex').slice(0, 16);
+}
+
+/** The files that a clip is read from, by name, with the sha256 of each. */
+export function sourceFiles(source: ClipSource): Record<string, string> {
   const part = source.kind === 'stills' ? '(ED|ES)' : source.kind;
   const ofPart = new RegExp(`^_${part}[._]`);
   const isRead = (file: string) => file === `Info_${source.view}.cfg` ||
     (file.startsWith(source.id) && ofPart.test(file.slice(source.id.length)));
-  for (const name of readdirSync(source.folder).filter(isRead).sort()) {
-    hash.update(name).update(sha256(join(source.folder, name)));
-  }
-  return hash.digest('hex').slice(0, 16);
+  const names = readdirSync(source.folder).filter(isRead).sort();
+  return Object.fromEntries(names.map((name) => [name, sha256(join(source.folder, name))]));
 }
 
 /**

@@ -1,15 +1,20 @@
 /** The whole path at preset tiny with random weights: generate, measure, stop, go on, report. */
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { writePhantom } from '../../src/data/phantom/phantom.ts';
+import { readCard } from '../../src/evaluation/card.ts';
+import { compareCards, comparisonText } from '../../src/evaluation/compare.ts';
 import { evaluate, type EvaluationOptions } from '../../src/evaluation/evaluation.ts';
-import { textReport, writeReport } from '../../src/evaluation/report.ts';
+import { loadEchoFeatures, type EchoFeatures } from '../../src/evaluation/extractors.ts';
+import { collectCard, textReport, writeCard } from '../../src/evaluation/report.ts';
 import { Results } from '../../src/evaluation/results.ts';
-import { summarize } from '../../src/evaluation/summary.ts';
 import { readPng } from '../../src/frames/png.ts';
+import { saveNetwork } from '../../src/metrics/network-folder.ts';
+import { EchoVideo } from '../../src/models/echo-video.ts';
 import { HeartBeat } from '../../src/heartbeat/heartbeat.ts';
 import { dice } from '../../src/metrics/dice.ts';
 import { Segmenter } from '../../src/metrics/segmenter.ts';
@@ -26,6 +31,7 @@ const config = resolveConfig({ preset: 'tiny' });
 let path: Path;
 let model: HeartBeat;
 let options: EvaluationOptions;
+let echo: EchoFeatures;
 
 const runs = ['text+mask', 'text', 'all', 'text+mask+skeleton', 'text+mask+flow',
   'text+sketch+mask', 'text+image+mask'];
@@ -39,7 +45,9 @@ describe('evaluate', () => {
     // an untrained network is deaf: what carries conditions is zero at birth
     for (const name of ['unet', 'local_encoders'] as const) fill(model.components[name].state());
     path = rootPath({ seed: 1 });
+    echo = echoFeatures(join(folder, 'echo-features'));
     options = {
+      echoVideo: echo.echoVideo, echoVideoHash: 'ghi', extractors: echo.extractors,
       model, modelHash: 'abc', segmenterHash: 'def', data: join(folder, 'data'), output, clips: 2,
       segmenter: new Segmenter(path, { ...config.segmenter.network, classes: 4 }),
       numInferenceSteps: 2, sheets: 1,
@@ -49,6 +57,7 @@ describe('evaluate', () => {
   after(() => {
     model.dispose();
     path.dispose();
+    echo.dispose();
     rmSync(folder, { recursive: true });
   });
 
@@ -96,8 +105,8 @@ describe('evaluate', () => {
     assert.throws(() => new Results(output).all(), /was measured otherwise than patient0010_/);
     await evaluate({ ...options, segmenterHash: 'other' });
     assert.equal(await stampOf(), kept);
-    assert.notEqual(new Results(output).result('patient0010_2CH', 'other'), null);
-    assert.equal(new Results(output).result('patient0010_2CH', 'def'), null);
+    assert.notEqual(new Results(output).result('patient0010_2CH', { segmenter: 'other', echoVideo: 'ghi' }), null);
+    assert.equal(new Results(output).result('patient0010_2CH', { segmenter: 'def', echoVideo: 'ghi' }), null);
   });
 
   it('refuses to mix videos made in two ways, or of two data sets', async () => {
@@ -113,25 +122,85 @@ describe('evaluate', () => {
       output: join(folder, 'empty') }), /no such file|got none/);
   });
 
-  it('reports in text, Markdown and JSON', () => {
+  it('writes a card: JSON, HTML, PNG and Markdown', () => {
     const results = new Results(output);
-    const summary = summarize(results.all(), results.settings(), (id) => results.masks(id));
+    const content = collectCard(results);
+    const { summary, card } = content;
     assert.equal(dice(results.masks('patient0010_2CH'), results.masks('patient0010_2CH'), 1), 1);
     assert.ok(new Set(results.masks('patient0010_4CH').data).size === 4);
     assert.deepEqual([summary.clips, summary.patients], [2, 1]);
-    writeReport(output, summary);
+    writeCard(results, content);
     const markdown = readFileSync(join(output, 'report.md'), 'utf8');
-    const text = textReport(summary);
-    for (const words of ['LV Dice', 'skeleton', 'frame-difference energy', 'text+mask+flow']) {
+    const text = textReport(content);
+    for (const words of ['LV Dice', 'skeleton', 'frame-difference energy', 'text+mask+flow',
+      'LV Hausdorff distance', 'EF error, discs', 'view as the text says']) {
       assert.ok(markdown.includes(words) && text.includes(words), words);
     }
-    assert.ok(!/NaN|undefined|null/.test(markdown + text));
-    const json = JSON.parse(readFileSync(join(output, 'report.json'), 'utf8')) as typeof summary;
-    assert.deepEqual(json.runs.text, summary.runs.text);
-    assert.equal(json.criteria.find(({ what }) => what.startsWith('mask given'))!.met, false);
+    const html = readFileSync(join(output, 'card.html'), 'utf8');
+    for (const words of ['<svg', 'data:image/png;base64,', 'LV Dice']) {
+      assert.ok(html.includes(words), words);
+    }
+    assert.ok(!/NaN|undefined|null|Infinity/.test(markdown + text + html.replace(/base64,[^"]*/g, '')));
+    assert.ok(!/<script|src="http|FID \(|FVD \(/.test(html));
+    const picture = readPng(join(output, 'card.png'));
+    assert.ok(picture.channels === 3 && picture.width >= 1056);
+    assert.deepEqual(readCard(output), JSON.parse(JSON.stringify(card)));
+    assert.equal(summary.criteria.find(({ what }) => what.startsWith('mask given'))!.met, false);
     assert.ok(text.split('\n').every((line) => line === line.trimEnd()));
+    const { clips } = card.manifest.data;
+    assert.deepEqual(Object.keys(clips), ['patient0010_2CH', 'patient0010_4CH']);
+    const files = Object.keys(clips.patient0010_4CH.files);
+    assert.ok(files.includes('patient0010_4CH_sequence.nii.gz'), files.join());
+  });
+
+  it('agrees to the last digit when the same folder is measured again', async () => {
+    const names = ['card.json', 'card.html', 'card.png', 'report.md'];
+    const hashes = () => names.map((name) =>
+      createHash('sha256').update(readFileSync(join(output, name))).digest('hex'));
+    const first = hashes();
+    for (const id of ['patient0010_2CH', 'patient0010_4CH']) {
+      for (const name of ['result.json', 'features-echo-frames.safetensors',
+        'features-echo-clips.safetensors']) rmSync(join(output, 'clips', id, name));
+    }
+    await evaluate({ ...options, segmenterHash: 'other' });
+    const results = new Results(output);
+    writeCard(results, collectCard(results));
+    assert.deepEqual(hashes(), first);
+  });
+
+  it('compares a card with itself, and refuses one that was measured otherwise', () => {
+    const card = readCard(output);
+    const rows = compareCards(card, card);
+    assert.ok(rows.length > 100);
+    assert.ok(rows.every(({ difference, low, high }) => difference === 0 && low <= 0 && high >= 0));
+    assert.ok(comparisonText(card, card, rows).includes('LV Dice'));
+    const other = structuredClone(card);
+    other.manifest.seed = 7;
+    other.manifest.data.clips.patient0010_4CH.files['Info_4CH.cfg'] = 'f'.repeat(64);
+    assert.throws(() => compareCards(card, other),
+      /manifest\.data\.clips\.patient0010_4CH\.files\.Info_4CH\.cfg.*manifest\.seed: 0 and 7/);
+    const file = join(folder, 'broken.json');
+    writeFileSync(file, '{"kind": "heartbeat evaluation card", "version": 2}');
+    assert.throws(() => readCard(file), /version 1; version: /);
+    assert.throws(() => readCard(join(folder, 'nothing')), /got no such file/);
   });
 });
+
+/** Small networks with filled weights, as the released ones lie. */
+function echoFeatures(root: string): EchoFeatures {
+  const own = rootPath({ seed: 2 });
+  const widths = config.segmenter.network.widths;
+  const encoder = { ...config.segmenter.network, widths, classes: 4 };
+  new Segmenter(own, encoder);
+  saveNetwork(join(root, 'segmenter'), 'Segmenter', own, encoder, { resolution: 32 });
+  own.dispose();
+  const second = rootPath({ seed: 3 });
+  const { network } = config.echoVideo;
+  new EchoVideo(second, network);
+  saveNetwork(join(root, 'echo-video'), 'EchoVideo', second, network);
+  second.dispose();
+  return loadEchoFeatures(root);
+}
 
 async function stampOf(): Promise<number> {
   const clip = ['patient0010_2CH', 'patient0010_4CH']

@@ -27,7 +27,7 @@ function clip(
   });
   const names = ['real', ...plan.runs.map(({ name }) => name)];
   const runs = Object.fromEntries(names.map((run) => [run, measured(run)]));
-  return { id, patient: id.slice(0, 2), view: '4CH', pixel: 1, runs };
+  return { id, patient: id.slice(0, 2), view: '4CH', pixel: 1, hash: id, files: {}, runs };
 }
 
 const good = (shift = 0) => (run: string, name: FigureName): number => {

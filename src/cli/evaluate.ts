@@ -18,7 +18,8 @@ Examples:
 
 Every video is kept below --output, with the figures of each finished clip: Ctrl+C loses nothing,
 and the same command goes on. Printed: tables with 95 % intervals; written: card.json, card.html,
-card.png, report.md, sheets/; \`compare\` puts two cards beside each other. What each figure means stands in docs/evaluation.md.`;
+card.png, report.md, sheets/; "compare" puts two cards beside each other. What each figure means
+stands in docs/evaluation.md.`;
 
 interface EvaluateFlags {
   checkpoint?: string; segmenter?: string; data?: string; output: string; clips: number;

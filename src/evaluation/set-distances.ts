@@ -37,8 +37,9 @@ export function setDistances(
   runs: readonly string[], frames: number,
 ): SetDistance[] {
   return extractorsOf(results, clips).flatMap((about) => {
+    const kept = clips.map(({ id }) => results.features(id, about.name)!.rows);
     const rows = new Map(['real', ...runs].map((run) =>
-      [run, joined(clips.map(({ id }) => results.features(id, about.name)!.rows.get(run)!))]));
+      [run, joined(kept.map((own) => own.get(run)!))]));
     const real = rows.get('real')!;
     const perClip = real.rows / clips.length;
     const groups = clips.flatMap(({ patient }) =>

@@ -35,6 +35,7 @@ export interface DenoisingStageOptions {
   readonly model: HeartBeat;
   readonly training: Training;
   readonly optimization: OptimizationConfig;
+  readonly gradientCheckpointing: boolean;
   readonly dropout: ConditionDropout;
   readonly seed: number;
   /** The sample at place `index` of the endless training. */
@@ -56,7 +57,9 @@ export class DenoisingStage implements Stage {
     this.options = options;
     this.maxTrainSteps = options.optimization.maxTrainSteps;
     this.parameters = selectTraining(options.model, options.training);
-    this.optimization = new Optimization(this.parameters, options.optimization);
+    this.optimization = new Optimization(this.parameters, options.optimization, {
+      gradientCheckpointing: options.gradientCheckpointing,
+    });
   }
 
   step(step: number): Record<string, number> {

@@ -1,8 +1,7 @@
 /** `prepare`: clips, conditions and latents, extracted once and cached. */
-import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { addRunFlags, clipStore, throwIfSignalled, type RunFlags } from './clip-loading.ts';
+import { addRunFlags, clipStore, configSources, throwIfSignalled, type RunFlags } from './clip-loading.ts';
 import { catchSignals } from './console/signals.ts';
 
 const examples = `
@@ -12,7 +11,7 @@ Examples:
 
 Reads every clip of the data set: letterboxed, resized, 16 frames over the cycle, with its masks,
 the sketch of each frame, its mitral-valve skeleton and its flow. Once the autoencoder and the image
-encoder of the run are trained, their latents and embeddings are added. The cache's keys are sha256
+encoder of the run are trained (preset paper: given by pretrained.vae and .image_encoder), their latents and embeddings are added. The cache's keys are sha256
 of the sources, the preprocessing and the networks, so that nothing stale is ever read. \`train\`
 prepares what is missing by itself; this does it ahead, and Ctrl+C loses nothing.`;
 
@@ -29,16 +28,14 @@ async function prepare(flags: RunFlags): Promise<void> {
   catchSignals();
   const { resolveConfig } = await import('../training/config.ts');
   const { addLatents, loadSplit } = await import('../training/clip-store.ts');
-  const { modelOf } = await import('../training/runs.ts');
+  const { hasEncoders } = await import('../training/components.ts');
   const { SPLITS } = await import('../data/camus-folder.ts');
   const { setThreads } = await import('../tensor/device.ts');
   if (flags.threads !== undefined) setThreads(flags.threads);
-  const { preset, config: file, seed, set: overrides } = flags;
-  const config = resolveConfig({ preset, file, seed, overrides });
+  const config = resolveConfig(configSources(flags));
   const store = clipStore(flags, config);
   const run = resolve(flags.output);
-  const frozen = ['vae', 'image-encoder'] as const;
-  const encoders = frozen.every((stage) => existsSync(modelOf(run, stage)));
+  const encoders = hasEncoders(config, run);
   let count = 0;
   for (const split of SPLITS) {
     const clips = await loadSplit(split, store);

@@ -2,7 +2,7 @@
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { StageName } from '../training/runs.ts';
-import { addRunFlags, clipStore, throwIfSignalled, type RunFlags } from './clip-loading.ts';
+import { addRunFlags, clipStore, configSources, throwIfSignalled, type RunFlags } from './clip-loading.ts';
 import { startProgress, type Progress } from './console/progress.ts';
 import { catchSignals } from './console/signals.ts';
 
@@ -47,8 +47,7 @@ export function register(command: Command): void {
   for (const { name, summary } of stages) {
     const sub = command.command(name).summary(summary).description(`Train ${summary}.`);
     addRunFlags(sub, `the run; this part writes below <output>/${name}`)
-      .option('--resume-from-checkpoint <which>', '"latest", checkpoint-<step> or a path')
-      .option('--device <name>', 'cpu, cuda, cuda:0 or mps', 'cpu');
+      .option('--resume-from-checkpoint <which>', '"latest", checkpoint-<step> or a path');
     for (const [flag, , help] of recipeFlags) sub.option(flag, help);
     sub.addHelpText('after', examples).action((flags: TrainFlags) => train(name, flags));
   }
@@ -56,7 +55,6 @@ export function register(command: Command): void {
 
 interface TrainFlags extends RunFlags, Partial<Record<RecipeFlag, string>> {
   readonly resumeFromCheckpoint?: string;
-  readonly device: string;
 }
 type RecipeFlag = (typeof recipeFlags)[number][1];
 
@@ -89,9 +87,7 @@ async function trainClaimed(name: StageName, flags: TrainFlags): Promise<void> {
   const { setThreads } = await import('../tensor/device.ts');
   const { findCheckpoint } = await import('../training/checkpoint.ts');
   if (flags.threads !== undefined) setThreads(flags.threads);
-  const { preset, config: file, seed } = flags;
-  const overrides = [...flags.set, ...recipeOf(name, flags)];
-  const config = resolveConfig({ preset, file, seed, overrides });
+  const config = resolveConfig(configSources(flags, recipeOf(name, flags)));
 
   const run = resolve(flags.output);
   const store = clipStore(flags, config);
@@ -110,7 +106,7 @@ async function trainClaimed(name: StageName, flags: TrainFlags): Promise<void> {
   let bar: Progress | null = null;
   try {
     const { step, finished } = await trainStage(name, {
-      config, run, train: clips, validation, device, log, resumeFrom,
+      config, run, train: clips, validation, device, log, resumeFrom, cache: store.cache,
       stopRequested: () => store.stopRequested?.() ?? false,
       onProgress: (done, total, scalars) => {
         bar ??= startProgress({ label: name, total, unit: 'steps', initial: done });

@@ -84,6 +84,7 @@ export class HeartBeat {
   readonly imageEncoder: ImageEncoder;
   readonly adapter: GlobalAdapter;
   readonly localEncoders: ReadonlyMap<ConditionName, LocalEncoder>;
+  private frozenText: ReadonlyMap<string, Tensor> = new Map();
 
   constructor(config: HeartBeatConfig, options: HeartBeatOptions = {}) {
     const { device = 'cpu', dtype = 'float32', vaeDtype = 'float32', seed = 0 } = options;
@@ -187,6 +188,8 @@ export class HeartBeat {
   /** Prompts to text context; strength s stands between the empty prompt's (0) and the prompt's own (1). */
   embedText(prompts: readonly string[], strength: readonly number[]): Tensor {
     const embed = (texts: readonly string[]) => {
+      const known = texts.flatMap((text) => this.frozenText.get(text) ?? []);
+      if (known.length === texts.length) return cat(known, 0);
       const ids = texts.flatMap((text) => [...this.tokenizer.encode(text)]);
       const { device } = this.components.text_encoder;
       const shape = [texts.length, this.tokenizer.maxLength];
@@ -199,6 +202,15 @@ export class HeartBeat {
     return empty.add(context.sub(empty).mul(perClip(strength, 3, context)));
   }
 
+  /**
+   * Gives the tokens of prompts, (1, tokens, width) each, whose text encoder stays as it is: it then does not
+   * run for them. The model releases them.
+   */
+  holdText(tokens: ReadonlyMap<string, Tensor>): void {
+    for (const value of this.frozenText.values()) value.dispose();
+    this.frozenText = tokens;
+  }
+
   /** epsilon (or v) at z_t under `control`. zt: (b f) c h w; t: one step a clip. */
   denoise(zt: Tensor, t: readonly number[], control: Control): Tensor {
     const steps = tensor(Float32Array.from(t), [t.length], { device: zt.device });
@@ -208,6 +220,7 @@ export class HeartBeat {
   }
 
   dispose(): void {
+    this.holdText(new Map());
     for (const path of Object.values(this.components)) path.dispose();
   }
 }

@@ -64,6 +64,29 @@ export function readSafetensors(path: string): {
   });
 }
 
+/**
+ * Elements `first` to `first + count` of one tensor, flat, without the rest of the file.
+ *
+ * @throws one sentence that names the file when it has no such tensor, or no such elements
+ */
+export function readSafetensorsPart(path: string, name: string, first: number, count: number): Tensor {
+  return withFile(path, (file, size) => {
+    const { tensors, offset } = readHeader(path, file, size);
+    const stored = tensors.get(name);
+    if (stored === undefined) throw new Error(`${path}: expected a tensor ${name}, got none`);
+    const { dtype, shape, begin } = stored;
+    const width = dtypeBytes(dtype);
+    if (first < 0 || count < 0 || first + count > elements(shape)) {
+      throw new Error(`${path}: expected elements of ${name} below ${elements(shape)}, got ${first}..${first + count}`);
+    }
+    const buffer = Buffer.allocUnsafe(count * width);
+    readFully(path, file, buffer, offset + begin + first * width);
+    const made = empty([count], { dtype });
+    if (count > 0) native().writeBytes(made.external, 0, buffer);
+    return made;
+  });
+}
+
 /** Names, dtypes and shapes alone; does not load libtorch. */
 export function readSafetensorsHeader(path: string): Header {
   return withFile(path, (file, size) => readHeader(path, file, size));

@@ -7,6 +7,7 @@ import { imageStageConfig } from './stage-image.ts';
 import { segmenterStageConfig } from './stage-segmenter.ts';
 import { vaeStageConfig } from './stage-vae.ts';
 import { videoStageConfig } from './stage-video.ts';
+import { pretrainedConfig } from './components.ts';
 import { nearestName, unknownName } from './nearest-name.ts';
 import { presets, type PresetName } from './presets.ts';
 
@@ -16,6 +17,7 @@ export const trainingConfig = z.strictObject({
   seed: z.int().nonnegative().default(0),
   views: z.array(z.enum(['2CH', '4CH'])).nonempty().default(['2CH', '4CH']),
   model: heartbeatConfig,
+  pretrained: pretrainedConfig.prefault({}),
   vae: vaeStageConfig,
   imageEncoder: imageEncoderStageConfig,
   image: imageStageConfig,

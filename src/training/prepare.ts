@@ -11,11 +11,14 @@ import type { StrokeSequence } from '../conditions/stroke.ts';
 import { readClip, type Clip, type ClipSource } from '../data/clips.ts';
 import { frameAt, type Frames, type Labels } from '../frames/frames.ts';
 import type { HeartBeat } from '../heartbeat/heartbeat.ts';
-import { noGrad, scope } from '../tensor/memory.ts';
+import { keep, noGrad, scope } from '../tensor/memory.ts';
+import { cat } from '../tensor/ops.ts';
 import { readSafetensors, writeSafetensors } from '../tensor/safetensors.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 import { sha256 } from './checkpoint.ts';
-import { allFrames, pictures, type PreparedClip, type PreparedPlanes } from './prepared-clip.ts';
+import {
+  allFrames, pictures, StoredFloats, type PreparedClip, type PreparedPlanes,
+} from './prepared-clip.ts';
 
 /** Bumped when an extractor changes what it finds: old caches are not mistaken for new ones. */
 const extraction = 1;
@@ -142,20 +145,58 @@ export async function prepareLatents(
   }
 }
 
+/** Embeddings of a clip are held in memory up to this many numbers, and else read frame by frame. */
+const heldEmbedding = 2 ** 20;
+
 function readEncoded(file: string): Pick<PreparedClip, 'latents' | 'embedding'> {
-  return scope(() => {
-    const { tensors } = readSafetensors(file);
-    const floats = (name: string) => tensors.get(name)!.toFloat32();
-    return {
-      latents: { mean: floats('mean'), logvar: floats('logvar') }, embedding: floats('embedding'),
-    };
+  const floats = (name: string) => scope(() => {
+    const values = new StoredFloats(file, name);
+    return values.subarray(0, values.length);
   });
+  const embedding = new StoredFloats(file, 'embedding');
+  return {
+    latents: { mean: floats('mean'), logvar: floats('logvar') },
+    embedding: embedding.length <= heldEmbedding ? embedding.subarray(0, embedding.length) : embedding,
+  };
 }
+
+/** Pixels that one pass of the image encoder sees: its memory goes with them. */
+const encodedAtOnce = 2 ** 20;
 
 function encodeClip(clip: PreparedClip, model: HeartBeat): Map<string, Tensor> {
   const shown = pictures(allFrames([clip])).to(model.components.vae.device);
   const { mean, logvar } = model.encode(shown);
-  return new Map([['mean', mean], ['logvar', logvar], ['embedding', model.embedImage(shown)]]);
+  const several = Math.max(1, Math.floor(encodedAtOnce / model.config.image_encoder.img_size ** 2));
+  const pieces = Array.from({ length: Math.ceil(clip.frames / several) }, (_, i) => {
+    const piece = shown.narrow(0, i * several, Math.min(several, clip.frames - i * several));
+    return scope(() => model.embedImage(piece).to('cpu'));
+  });
+  const embedding = cat(pieces, 0);
+  const stored = embedding.numel > heldEmbedding ? embedding.to('float16') : embedding;
+  return new Map([['mean', mean], ['logvar', logvar], ['embedding', stored]]);
+}
+
+/**
+ * The frozen text encoder's tokens of every prompt, and of the empty one, (1, tokens, width) each, from the
+ * cache (null for none) where it has them. Cache key: sha256 of the prompts and of the encoder's weights. They belong to
+ * the caller.
+ */
+export function prepareText(
+  prompts: readonly string[], model: HeartBeat, hash: string, cache: string | null,
+): Map<string, Tensor> {
+  const texts = ['', ...new Set(prompts.filter((prompt) => prompt !== ''))].sort();
+  const key = createHash('sha256').update(JSON.stringify([texts, hash])).digest('hex').slice(0, 16);
+  const file = cache === null ? null : join(cache, `text-${key}.safetensors`);
+  if (cache !== null) mkdirSync(cache, { recursive: true });
+  return keep(noGrad(() => scope(() => {
+    let tokens = file === null ? null : readWhole(file, (file) => readSafetensors(file).tensors);
+    if (tokens === null || texts.some((_, i) => !tokens!.has(`${i}`))) {
+      tokens = new Map(texts.map((text, i) => [`${i}`, model.embedText([text], [1])]));
+      if (file !== null) writeSafetensors(file, tokens, { prompts: JSON.stringify(texts) });
+    }
+    const { device } = model.components.text_encoder;
+    return new Map(texts.map((text, i) => [text, tokens.get(`${i}`)!.to(device)]));
+  })));
 }
 
 function writePrepared(file: string, clip: PreparedClip): void {

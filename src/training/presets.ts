@@ -1,7 +1,10 @@
 import type { z } from 'zod';
 import type { trainingConfig } from './config.ts';
+import { base } from './presets/base.ts';
+import { paper } from './presets/paper.ts';
+import { imageEncoder, textEncoder } from './presets/shapes.ts';
 
-type Preset = Omit<z.input<typeof trainingConfig>, 'preset'>;
+export type Preset = Omit<z.input<typeof trainingConfig>, 'preset'>;
 
 /** Seconds on two cores: for tests. 32x32, 4 frames. */
 function tiny(): Preset {
@@ -110,21 +113,6 @@ function small(): Preset {
   };
 }
 
-function textEncoder(width: number, layers: number, heads: number) {
-  return {
-    hidden_size: width, intermediate_size: 4 * width, num_hidden_layers: layers, num_attention_heads: heads,
-    max_position_embeddings: 32, vocab_size: 1024,
-  };
-}
-
-/** A SAM image encoder whose map has an eighth of the picture's side, or a quarter on the tiny one. */
-function imageEncoder(size: number, patch: number, width: number, out: number) {
-  return {
-    img_size: size, patch_size: patch, in_chans: 1, embed_dim: width, depth: 4, num_heads: 4, mlp_ratio: 3,
-    out_chans: out, use_rel_pos: true, window_size: 4, global_attn_indexes: [1, 3],
-  };
-}
-
-export const presets = { tiny, small };
+export const presets = { tiny, small, base, paper };
 export type PresetName = keyof typeof presets;
 export const presetNames = Object.keys(presets) as PresetName[];

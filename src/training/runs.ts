@@ -1,24 +1,23 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { conditions } from '../conditions/condition.ts';
-import { HeartBeat, type ComponentName, type HeartBeatConfig } from '../heartbeat/heartbeat.ts';
-import { loadComponent, readModelIndex, saveModelFolder, weightsFile } from '../heartbeat/model-folder.ts';
+import { HeartBeat, type HeartBeatConfig } from '../heartbeat/heartbeat.ts';
+import { loadComponent, saveModelFolder, weightsFile } from '../heartbeat/model-folder.ts';
 import { readSafetensors } from '../tensor/safetensors.ts';
+import { sha256 } from './checkpoint.ts';
+import { refuseGiven, sourceHash, startComponent, vaeConfigOf } from './components.ts';
 import type { TrainingConfig } from './config.ts';
 import type { Ema } from '../nn/ema.ts';
 import { runStage, type LoopConfig, type LoopOptions, type LoopResult, type Stage } from './loop.ts';
+import { prepareText } from './prepare.ts';
 import type { PreparedClip } from './prepared-clip.ts';
+import { expectModel, modelOf, type ModelStageName, type StageName } from './run-folder.ts';
 import { ImageEncoderStage } from './stage-image-encoder.ts';
 import { imageStage } from './stage-image.ts';
 import { SegmenterStage } from './stage-segmenter.ts';
 import { VaeStage } from './stage-vae.ts';
 import { videoStage } from './stage-video.ts';
 
-/** The trainings of a run in their order; each has a folder of its own below the run's. */
-export const stageNames = ['vae', 'image-encoder', 'image', 'video', 'segmenter'] as const;
-export type StageName = (typeof stageNames)[number];
-/** The trainings whose outcome is a HeartBeat; the segmenter only measures one. */
-type ModelStageName = Exclude<StageName, 'segmenter'>;
+export { expectModel, modelOf, stageNames, type StageName } from './run-folder.ts';
 
 export interface RunOptions extends Omit<LoopOptions, 'run' | 'config' | 'resolved' | 'decisive'> {
   readonly config: TrainingConfig;
@@ -27,11 +26,8 @@ export interface RunOptions extends Omit<LoopOptions, 'run' | 'config' | 'resolv
   readonly train: readonly PreparedClip[];
   readonly validation: readonly PreparedClip[];
   readonly device?: string;
-}
-
-/** Where a stage leaves its model folder. */
-export function modelOf(run: string, stage: StageName): string {
-  return join(run, stage, 'model');
+  /** Where the tokens of a frozen text encoder are kept; nowhere when absent. */
+  readonly cache?: string;
 }
 
 interface Prepared {
@@ -49,9 +45,11 @@ export async function trainStage(name: StageName, options: RunOptions): Promise<
   }
   if (name === 'segmenter') return trainSegmenter(options);
   const { config, run } = options;
+  refuseGiven(name, config);
   const model = new HeartBeat(modelConfig(name, config, run), { device: options.device, seed: config.seed });
   try {
-    loadEarlierStages(model, name, run);
+    loadEarlierStages(model, name, config, run);
+    holdFrozenText(model, name, options);
     const { stage, ema, loop, finished } = prepareStage(name, model, options);
     try {
       const folder = join(run, name);
@@ -84,13 +82,14 @@ function plainCopy(config: object): unknown {
 
 /**
  * What of a resolved configuration decides a stage's weights: the network, the seed, the views and
- * the stage's own recipe, but not the other stages', nor how often the loop saves or logs.
+ * the stage's own recipe, but not the other stages', nor how often the loop saves or logs, nor what is
+ * computed twice to save memory.
  */
 function decisiveOf(key: 'vae' | 'imageEncoder' | 'image' | 'video' | 'segmenter') {
   return (resolved: unknown) => {
     const { preset, seed, views, model, resolution, [key]: recipe } =
       resolved as Record<string, unknown>;
-    const { loop: _, ...own } = recipe as Record<string, unknown>;
+    const { loop: _, gradientCheckpointing: __, ...own } = recipe as Record<string, unknown>;
     return { preset, seed, views, model, resolution, [key]: own };
   };
 }
@@ -148,25 +147,33 @@ function modelConfig(name: ModelStageName, config: TrainingConfig, run: string):
     ...model,
     conditions: model.conditions.filter((condition) => shown.includes(condition)),
     unet: { ...model.unet, temporal: name === 'video' },
-    vae: earlier ? readModelIndex(expectModel(run, 'vae')).config.vae : model.vae,
+    vae: earlier ? vaeConfigOf(config, run) : model.vae,
   };
 }
 
-const sources: Record<ModelStageName, readonly (readonly [ModelStageName, readonly ComponentName[]])[]> = {
-  vae: [],
-  'image-encoder': [],
-  image: [['vae', ['vae']], ['image-encoder', ['image_encoder']]],
-  video: [['image', ['vae', 'image_encoder', 'text_encoder', 'global_adapter']]],
-};
-
-function loadEarlierStages(model: HeartBeat, name: ModelStageName, run: string): void {
-  for (const [stage, components] of sources[name]) {
-    const folder = expectModel(run, stage);
-    for (const component of components) {
-      loadComponent(model, component, join(folder, weightsFile(component)));
+function loadEarlierStages(model: HeartBeat, name: ModelStageName, config: TrainingConfig, run: string): void {
+  if (name === 'image') {
+    for (const component of ['vae', 'image_encoder', 'text_encoder', 'unet'] as const) {
+      startComponent(model, component, config, run);
     }
   }
-  if (name === 'video') inflate(model, expectModel(run, 'image'));
+  if (name === 'video') {
+    const folder = expectModel(run, 'image');
+    for (const component of ['vae', 'image_encoder', 'text_encoder', 'global_adapter'] as const) {
+      loadComponent(model, component, join(folder, weightsFile(component)));
+    }
+    inflate(model, folder);
+  }
+}
+
+/** The prompts' tokens, where this stage's text encoder stays as it is. */
+function holdFrozenText(model: HeartBeat, name: ModelStageName, options: RunOptions): void {
+  const { config, run, train, validation } = options;
+  if (name !== 'video' && (name !== 'image' || config.image.trainTextEncoder)) return;
+  const hash = name === 'image' ? sourceHash('text_encoder', config, run)
+    : sha256(join(expectModel(run, 'image'), weightsFile('text_encoder')));
+  const prompts = [...train, ...validation].map(({ prompt }) => prompt);
+  model.holdText(prepareText(prompts, model, hash, options.cache ?? null));
 }
 
 /**
@@ -191,12 +198,4 @@ export function inflate(model: HeartBeat, folder: string): void {
       for (const value of tensors.values()) value.dispose();
     }
   }
-}
-
-/** The model folder of a stage that has finished. */
-export function expectModel(run: string, stage: StageName): string {
-  const folder = modelOf(run, stage);
-  if (existsSync(folder)) return folder;
-  throw new Error(`train: expected the finished ${stage} stage in ${folder}, got none: ` +
-    `run \`train ${stage}\` first`);
 }

@@ -50,6 +50,12 @@ const verbs: readonly Verb[] = [
     load: () => import('./train.ts'),
   },
   {
+    name: 'estimate',
+    summary: 'say what a training takes on this machine: parameters, memory, time, disk',
+    tensors: true,
+    load: () => import('./estimate.ts'),
+  },
+  {
     name: 'evaluate',
     summary: 'measure how well generated videos obey, and whether they look like ultrasound',
     tensors: true,

@@ -5,6 +5,7 @@ import type { StageName } from '../training/runs.ts';
 import { addRunFlags, clipStore, configSources, throwIfSignalled, type RunFlags } from './clip-loading.ts';
 import { startProgress, type Progress } from './console/progress.ts';
 import { catchSignals } from './console/signals.ts';
+import { addRecipeFlags, recipeOf, type RecipeFlags } from './recipe-flags.ts';
 
 const stages: readonly { name: StageName; summary: string }[] = [
   { name: 'vae', summary: 'the autoencoder: pictures to latents and back' },
@@ -13,18 +14,6 @@ const stages: readonly { name: StageName; summary: string }[] = [
   { name: 'video', summary: 'stage 2: temporal attention and optical flow' },
   { name: 'segmenter', summary: 'the network that measures generated videos' },
 ];
-
-/** Flags in diffusers' words, and the key of a stage's optimizer that each sets. */
-const recipeFlags = [
-  ['--train-batch-size <n>', 'trainBatchSize', 'samples of one forward pass'],
-  ['--gradient-accumulation-steps <n>', 'gradientAccumulationSteps', 'forward passes of one step'],
-  ['--max-train-steps <n>', 'maxTrainSteps', 'optimizer steps in all'],
-  ['--learning-rate <x>', 'learningRate', 'peak learning rate'],
-  ['--lr-warmup-steps <n>', 'lrWarmupSteps', 'steps until the peak'],
-  ['--lr-scheduler <name>', 'lrScheduler', 'cosine or constant'],
-  ['--max-grad-norm <x>', 'maxGradNorm', 'gradient clipping'],
-  ['--mixed-precision <type>', 'mixedPrecision', 'no or bf16'],
-] as const;
 
 const examples = `
 Examples:
@@ -47,28 +36,19 @@ export function register(command: Command): void {
   for (const { name, summary } of stages) {
     const sub = command.command(name).summary(summary).description(`Train ${summary}.`);
     addRunFlags(sub, `the run; this part writes below <output>/${name}`)
-      .option('--resume-from-checkpoint <which>', '"latest", checkpoint-<step> or a path');
-    for (const [flag, , help] of recipeFlags) sub.option(flag, help);
-    sub.addHelpText('after', examples).action((flags: TrainFlags) => train(name, flags));
+      .option('--resume-from-checkpoint <which>', '"latest", checkpoint-<step> or a path')
+      .option('--dry-run', 'two steps on made-up clips: parameters, memory, time and disk, then nothing');
+    addRecipeFlags(sub).addHelpText('after', examples).action((flags: TrainFlags) => train(name, flags));
   }
 }
 
-interface TrainFlags extends RunFlags, Partial<Record<RecipeFlag, string>> {
+interface TrainFlags extends RunFlags, RecipeFlags {
   readonly resumeFromCheckpoint?: string;
-}
-type RecipeFlag = (typeof recipeFlags)[number][1];
-
-/** The flags of the recipe as overrides of the stage's optimizers. */
-function recipeOf(name: StageName, flags: TrainFlags): string[] {
-  const key = name === 'image-encoder' ? 'imageEncoder' : name;
-  const optimizers = name === 'vae' ? ['generator', 'discriminator'] : ['optimization'];
-  return recipeFlags.flatMap(([, option]) => {
-    const value = flags[option];
-    return value === undefined ? [] : optimizers.map((of) => `${key}.${of}.${option}=${value}`);
-  });
+  readonly dryRun?: boolean;
 }
 
 async function train(name: StageName, flags: TrainFlags): Promise<void> {
+  if (flags.dryRun) return dryRun(name, flags);
   const { claimFolder } = await import('../training/stage-folder.ts');
   const release = claimFolder(join(resolve(flags.output), name), flags.resumeFromCheckpoint === undefined);
   try {
@@ -78,11 +58,27 @@ async function train(name: StageName, flags: TrainFlags): Promise<void> {
   }
 }
 
+/** What this training takes, with the held-out patients of its data; neither reads clips nor writes. */
+async function dryRun(name: StageName, flags: TrainFlags): Promise<void> {
+  const { resolveConfig } = await import('../training/config.ts');
+  const { setThreads } = await import('../tensor/device.ts');
+  const { listClips } = await import('../data/clips.ts');
+  const { printEstimate } = await import('./estimate.ts');
+  if (flags.threads !== undefined) setThreads(flags.threads);
+  const config = resolveConfig(configSources(flags, recipeOf(name, flags)));
+  const { frames } = config.model;
+  const listed = (split: 'training' | 'validation') => listClips(flags.data, { split, views: config.views, frames });
+  const [clips, held] = [listed('training').length, listed('validation').length];
+  await printEstimate(name, config, flags, { frames: held * frames, clips: held });
+  process.stdout.write(`${'data'.padEnd(12)}${clips} clips to train on, ${held} held out\n`);
+}
+
 async function trainClaimed(name: StageName, flags: TrainFlags): Promise<void> {
   catchSignals();
   const { resolveConfig } = await import('../training/config.ts');
   const { addLatents, loadSplit } = await import('../training/clip-store.ts');
   const { trainStage } = await import('../training/runs.ts');
+  const { describeForecast } = await import('../training/loop.ts');
   const { openRunLog } = await import('../training/run-log.ts');
   const { setThreads } = await import('../tensor/device.ts');
   const { findCheckpoint } = await import('../training/checkpoint.ts');
@@ -105,7 +101,7 @@ async function trainClaimed(name: StageName, flags: TrainFlags): Promise<void> {
   const { device } = flags;
   let bar: Progress | null = null;
   try {
-    const { step, finished } = await trainStage(name, {
+    const { step, finished, forecast } = await trainStage(name, {
       config, run, train: clips, validation, device, log, resumeFrom, cache: store.cache,
       stopRequested: () => store.stopRequested?.() ?? false,
       onProgress: (done, total, scalars) => {
@@ -117,6 +113,7 @@ async function trainClaimed(name: StageName, flags: TrainFlags): Promise<void> {
     if (!finished) {
       throwIfSignalled(`stopped at step ${step}, saved: --resume-from-checkpoint latest goes on`);
     }
+    if (forecast !== null) process.stderr.write(`${describeForecast(forecast)}\n`);
     process.stdout.write(`${join(folder, 'model')}\n`);
   } finally {
     log.close();

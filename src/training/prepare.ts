@@ -146,7 +146,7 @@ export async function prepareLatents(
 }
 
 /** Embeddings of a clip are held in memory up to this many numbers, and else read frame by frame. */
-const heldEmbedding = 2 ** 20;
+export const heldEmbedding = 2 ** 20;
 
 function readEncoded(file: string): Pick<PreparedClip, 'latents' | 'embedding'> {
   const floats = (name: string) => scope(() => {

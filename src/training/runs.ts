@@ -7,9 +7,10 @@ import { sha256 } from './checkpoint.ts';
 import { refuseGiven, sourceHash, startComponent, vaeConfigOf } from './components.ts';
 import type { TrainingConfig } from './config.ts';
 import type { Ema } from '../nn/ema.ts';
-import { runStage, type LoopConfig, type LoopOptions, type LoopResult, type Stage } from './loop.ts';
+import { lookCosts } from './look-costs.ts';
+import { runStage, type LoopConfig, type LoopOptions, type LookCosts, type LoopResult, type Stage } from './loop.ts';
 import { prepareText } from './prepare.ts';
-import type { PreparedClip } from './prepared-clip.ts';
+import { allFrames, type PreparedClip } from './prepared-clip.ts';
 import { expectModel, modelOf, type ModelStageName, type StageName } from './run-folder.ts';
 import { ImageEncoderStage } from './stage-image-encoder.ts';
 import { imageStage } from './stage-image.ts';
@@ -46,7 +47,8 @@ export async function trainStage(name: StageName, options: RunOptions): Promise<
   if (name === 'segmenter') return trainSegmenter(options);
   const { config, run } = options;
   refuseGiven(name, config);
-  const model = new HeartBeat(modelConfig(name, config, run), { device: options.device, seed: config.seed });
+  const vae = name === 'image' || name === 'video' ? vaeConfigOf(config, run) : config.model.vae;
+  const model = new HeartBeat(modelConfig(name, config, vae), { device: options.device, seed: config.seed });
   try {
     loadEarlierStages(model, name, config, run);
     holdFrozenText(model, name, options);
@@ -57,7 +59,7 @@ export async function trainStage(name: StageName, options: RunOptions): Promise<
       const resolved = plainCopy(recipe);
       const decisive = decisiveOf(name === 'image-encoder' ? 'imageEncoder' : name);
       const result = await runStage(
-        stage, { ...options, run: folder, config: loop, resolved, decisive });
+        stage, { ...options, run: folder, config: loop, resolved, decisive, costs: costsOf(name, options) });
       if (result.finished) {
         const card = {
           preset: config.preset, stage: name, steps: result.step, seconds: Math.round(result.seconds),
@@ -103,7 +105,7 @@ async function trainSegmenter(options: RunOptions): Promise<LoopResult> {
     const resolved = plainCopy({ preset, seed, views, resolution, segmenter });
     const decisive = decisiveOf('segmenter');
     const result = await runStage(
-      stage, { ...options, run: folder, config: segmenter.loop, resolved, decisive });
+      stage, { ...options, run: folder, config: segmenter.loop, resolved, decisive, costs: costsOf('segmenter', options) });
     if (result.finished) {
       const validated = stage.validate();
       const seconds = Math.round(result.seconds);
@@ -117,7 +119,14 @@ async function trainSegmenter(options: RunOptions): Promise<LoopResult> {
   }
 }
 
-function prepareStage(name: ModelStageName, model: HeartBeat, options: RunOptions): Prepared {
+function costsOf(name: StageName, { config, validation }: RunOptions): LookCosts {
+  return lookCosts(name, config, { frames: allFrames(validation).length, clips: validation.length });
+}
+
+/** A stage on `model` and the given clips, before its first step. */
+export function prepareStage(
+  name: ModelStageName, model: HeartBeat, options: Pick<RunOptions, 'config' | 'train' | 'validation'>,
+): Prepared {
   const { config, train, validation } = options;
   const same = () => model.config;
   if (name === 'vae') {
@@ -138,16 +147,16 @@ function prepareStage(name: ModelStageName, model: HeartBeat, options: RunOption
 }
 
 /** The model a stage trains: stage 1 has no temporal layers and no conditions that only a video has. */
-function modelConfig(name: ModelStageName, config: TrainingConfig, run: string): HeartBeatConfig {
-  const { model } = config;
+export function modelConfig(
+  name: ModelStageName, { model }: TrainingConfig, vae: HeartBeatConfig['vae'],
+): HeartBeatConfig {
   const wanted = name === 'video' ? 'video' : 'image';
   const shown = conditions.filter(({ stages }) => stages.includes(wanted)).map((condition) => condition.name);
-  const earlier = name === 'image' || name === 'video';
   return {
     ...model,
     conditions: model.conditions.filter((condition) => shown.includes(condition)),
     unet: { ...model.unet, temporal: name === 'video' },
-    vae: earlier ? vaeConfigOf(config, run) : model.vae,
+    vae,
   };
 }
 

@@ -68,7 +68,9 @@ export async function printEstimate(
     return;
   }
   const row = (label: string, text: string) => process.stdout.write(`${label.padEnd(12)}${text}\n`);
-  const share = (flops: number, seconds: number) => `${(flops / 1e12).toFixed(2)} TFLOP, ` +
+  const counted = (flops: number) =>
+    (flops >= 1e11 ? `${(flops / 1e12).toFixed(2)} TFLOP` : `${(flops / 1e9).toFixed(2)} GFLOP`);
+  const share = (flops: number, seconds: number) => `${counted(flops)}, ` +
     `${(flops / seconds / 1e9).toFixed(0)} GFLOP/s, ${((100 * flops) / seconds / rate).toFixed(0)} % of the ` +
     `${dtype} matrix product's ${(rate / 1e9).toFixed(0)}`;
   row('stage', `${name} of preset ${config.preset}, ${describeRecipe(name, config)}`);

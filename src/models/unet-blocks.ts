@@ -52,11 +52,13 @@ class Layer extends Module<[readonly Tensor[], Surroundings], Tensor> {
 
   /** @param parts what is joined on the channels: the picture, and on the way up a skip */
   forward(parts: readonly Tensor[], { activatedTime, context, frames }: Surroundings): Tensor {
-    return checkpointed([activatedTime, context.text, context.image, ...parts], (activatedTime, text, image, ...parts) => {
+    const given = [activatedTime, context.text, context.image, ...parts] as const;
+    const trains = this.parameters.some(({ requiresGrad }) => requiresGrad);
+    return checkpointed(given, (activatedTime, text, image, ...parts) => {
       const joined = parts.length === 1 ? parts[0] : cat(parts, 1);
       const around = { activatedTime, context: { text, image }, frames };
       return this.steps.reduce((h, step) => step(h, around), joined);
-    }, this.parameters.some(({ requiresGrad }) => requiresGrad));
+    }, trains);
   }
 }
 

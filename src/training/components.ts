@@ -63,7 +63,7 @@ export function startComponent(model: HeartBeat, name: PretrainedName, origin: O
   const source = origin.pretrained[name];
   if (source === 'random') return;
   if (source === 'run') {
-    return loadComponent(model, name, join(expectModel(run, trainedBy[name as keyof typeof trainedBy]), weightsFile(name)));
+    return loadComponent(model, name, fileOfRun(name, run));
   }
   const path = expectGiven(name, source, origin.preset);
   const load = upstreamLoaders[name];
@@ -81,7 +81,7 @@ export function sourceHash(name: PretrainedName, origin: Origin, run: string): s
     return createHash('sha256').update(JSON.stringify(born)).digest('hex');
   }
   if (source === 'run') {
-    return sha256(join(expectModel(run, trainedBy[name as keyof typeof trainedBy]), weightsFile(name)));
+    return sha256(fileOfRun(name, run));
   }
   const path = expectGiven(name, source, origin.preset);
   if (!statSync(path).isDirectory()) return sha256(path);
@@ -89,7 +89,9 @@ export function sourceHash(name: PretrainedName, origin: Origin, run: string): s
   if (files.length === 0) {
     throw new Error(`pretrained.${name}: expected weights (.safetensors, .bin, .pth) in ${path}, got none`);
   }
-  return files.reduce((sum, file) => sum.update(file).update(sha256(join(path, file))), createHash('sha256')).digest('hex');
+  const hash = createHash('sha256');
+  for (const file of files) hash.update(file).update(sha256(join(path, file)));
+  return hash.digest('hex');
 }
 
 /** Refuses a stage that would train a network which this configuration takes from somewhere else. */
@@ -99,6 +101,11 @@ export function refuseGiven(stage: StageName, { preset, pretrained }: Pick<Origi
     throw new Error(`train ${stage}: expected a network that this run trains, got pretrained.${name}=` +
       `${pretrained[name]} (preset ${preset}): stage 1 takes it as it is, and needs no \`train ${stage}\``);
   }
+}
+
+/** The weights that an earlier stage of the run left. */
+function fileOfRun(name: PretrainedName, run: string): string {
+  return join(expectModel(run, trainedBy[name as keyof typeof trainedBy]), weightsFile(name));
 }
 
 function expectGiven(name: PretrainedName, source: string, preset: string): string {

@@ -90,10 +90,12 @@ export function estimateStage(name: StageName, options: EstimateOptions): Estima
       parameters: Object.fromEntries(Object.entries(networks).map(([network, parameters]) => {
         const all = [...parameters.values()];
         const count = (tensors: readonly Tensor[]) => sum(tensors.map(({ numel }) => numel));
-        return [network, { total: count(all), trained: count(all.filter(({ requiresGrad }) => requiresGrad)) }];
+        const trained = all.filter(({ requiresGrad }) => requiresGrad);
+        return [network, { total: count(all), trained: count(trained) }];
       })),
       bytes: {
-        weights: sum(Object.values(networks).flatMap((parameters) => [...parameters.values()].map(({ bytes }) => bytes))),
+        weights: sum(Object.values(networks)
+          .flatMap((parameters) => [...parameters.values()].map(({ bytes }) => bytes))),
         optimizer: 4 * trainedBytes,
         peak: device === 'cpu' ? peakBytes() - before : null,
         checkpoint, extractedClip: extracted, encodedClip: encoded,
@@ -145,7 +147,8 @@ function startTrial(
     const { stage, loop } = prepareStage(name, model, { config: once, train: clips, validation: [] });
     return {
       stage, loop, micros,
-      networks: Object.fromEntries(componentNames.map((part: ComponentName) => [part, model.components[part].parameters()])),
+      networks: Object.fromEntries(componentNames
+        .map((part: ComponentName) => [part, model.components[part].parameters()])),
       dispose: () => {
         stage.dispose?.();
         model.dispose();
@@ -173,11 +176,14 @@ export interface SamplingEstimate {
 }
 
 /** One guided denoising step of a clip with every condition, from random weights. */
-export async function estimateSampling(config: TrainingConfig, dtype: DType, device = 'cpu'): Promise<SamplingEstimate> {
+export async function estimateSampling(
+  config: TrainingConfig, dtype: DType, device = 'cpu',
+): Promise<SamplingEstimate> {
   resetPeakBytes();
   const before = liveBytes();
   const vaeDtype = device === 'cpu' ? 'float32' : dtype;
-  const model = new HeartBeat(modelConfig('video', config, config.model.vae), { device, dtype, vaeDtype, seed: config.seed });
+  const shape = modelConfig('video', config, config.model.vae);
+  const model = new HeartBeat(shape, { device, dtype, vaeDtype, seed: config.seed });
   try {
     const inputs = conditionInputsOf(trialClip(config, 0), model);
     const marks: number[] = [performance.now()];

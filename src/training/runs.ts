@@ -58,8 +58,9 @@ export async function trainStage(name: StageName, options: RunOptions): Promise<
       const { segmenter: _, ...recipe } = config;
       const resolved = plainCopy(recipe);
       const decisive = decisiveOf(name === 'image-encoder' ? 'imageEncoder' : name);
+      const costs = costsOf(name, options);
       const result = await runStage(
-        stage, { ...options, run: folder, config: loop, resolved, decisive, costs: costsOf(name, options) });
+        stage, { ...options, run: folder, config: loop, resolved, decisive, costs });
       if (result.finished) {
         const card = {
           preset: config.preset, stage: name, steps: result.step, seconds: Math.round(result.seconds),
@@ -104,8 +105,9 @@ async function trainSegmenter(options: RunOptions): Promise<LoopResult> {
     const folder = join(run, 'segmenter');
     const resolved = plainCopy({ preset, seed, views, resolution, segmenter });
     const decisive = decisiveOf('segmenter');
+    const costs = costsOf('segmenter', options);
     const result = await runStage(
-      stage, { ...options, run: folder, config: segmenter.loop, resolved, decisive, costs: costsOf('segmenter', options) });
+      stage, { ...options, run: folder, config: segmenter.loop, resolved, decisive, costs });
     if (result.finished) {
       const validated = stage.validate();
       const seconds = Math.round(result.seconds);

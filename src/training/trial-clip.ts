@@ -13,7 +13,8 @@ export function trialClip({ model }: Pick<TrainingConfig, 'model'>, number: numb
   const { resolution: size, frames, vae, image_encoder: encoder } = model;
   const area = size * size;
   const latent = frames * vae.latent_channels * (size / vaeReduction(vae)) ** 2;
-  const bytes = (count: number, of: (i: number) => number) => Uint8Array.from({ length: count }, (_, i) => of(i + number));
+  const bytes = (count: number, of: (i: number) => number) =>
+    Uint8Array.from({ length: count }, (_, i) => of(i + number));
   const floats = (count: number, scale: number) =>
     Float32Array.from({ length: count }, (_, i) => scale * Math.sin(12.9898 * (i + number)));
   const planes = new Map<ConditionName, PreparedPlanes>(conditions

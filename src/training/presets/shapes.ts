@@ -6,7 +6,7 @@ export function textEncoder(width: number, layers: number, heads: number) {
   };
 }
 
-/** A SAM image encoder whose map has an eighth of the picture's side, or a quarter on the tiny one. */
+/** A small SAM image encoder: its map has size / patch positions a side. */
 export function imageEncoder(size: number, patch: number, width: number, out: number) {
   return {
     img_size: size, patch_size: patch, in_chans: 1, embed_dim: width, depth: 4, num_heads: 4, mlp_ratio: 3,

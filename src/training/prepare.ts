@@ -178,8 +178,8 @@ function encodeClip(clip: PreparedClip, model: HeartBeat): Map<string, Tensor> {
 
 /**
  * The frozen text encoder's tokens of every prompt, and of the empty one, (1, tokens, width) each, from the
- * cache (null for none) where it has them. Cache key: sha256 of the prompts and of the encoder's weights. They belong to
- * the caller.
+ * cache (null for none) where it has them. Cache key: sha256 of the prompts and of the encoder's weights.
+ * They belong to the caller.
  */
 export function prepareText(
   prompts: readonly string[], model: HeartBeat, hash: string, cache: string | null,

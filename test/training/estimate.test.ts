@@ -51,7 +51,8 @@ describe('the estimate of a stage', () => {
     assert.equal(bytes.optimizer, 16 * all.reduce((sum, { trained }) => sum + trained, 0));
     assert.ok(bytes.peak! > bytes.weights + bytes.optimizer);
     assert.ok(perStep > 0 && total >= 20 * perStep);
-    const twice = estimateStage('video', { config: tinyConfig(20, 'video.optimization.gradientAccumulationSteps=2') });
+    const again = tinyConfig(20, 'video.optimization.gradientAccumulationSteps=2');
+    const twice = estimateStage('video', { config: again });
     assert.ok(Math.abs(twice.flops / flops - 2) < 0.3, `${twice.flops} and ${flops}`);
     const sampling = await estimateSampling(config, 'float32');
     assert.ok(sampling.perStep > 0 && sampling.flops > 0 && sampling.flops < flops);
@@ -71,24 +72,26 @@ describe('the estimate of a stage', () => {
 describe('where networks come from', () => {
   const clips = drawnClips(3);
   const train = (config = tinyConfig(3), name: 'vae' | 'image' = 'image') => trainStage(name, {
-    config, run: join(folder, 'run'), train: clips, validation: [], log: recordedLog(), resumeFrom: null,
-    onProgress: () => {}, stopRequested: () => false, cache: join(folder, 'cache'),
+    config, run: join(folder, 'run'), train: clips, validation: [], cache: folder, log: recordedLog(), resumeFrom: null,
+    onProgress: () => {}, stopRequested: () => false,
   });
   const random = ['unet', 'vae', 'text_encoder', 'image_encoder'].map((name) => `pretrained.${name}=random`);
 
   it('trains stage 1 on random frozen networks, keeps their tokens, and says what it had expected', async () => {
     const config = tinyConfig(3, ...random, 'image.trainTextEncoder=false');
-    await addLatents(clips, join(folder, 'run'), { config, data: '', cache: join(folder, 'cache') });
+    await addLatents(clips, join(folder, 'run'), { config, data: '', cache: folder });
     const { finished, forecast } = await train(config);
     assert.equal(finished, true);
     assert.ok(forecast!.estimated > 0 && forecast!.taken > 0);
-    await assert.rejects(train(config, 'vae'), /^Error: train vae: expected a network that this run trains, got pretrained\.vae=random \(preset tiny\)/);
+    await assert.rejects(train(config, 'vae'),
+      /^Error: train vae: expected a network that this run trains, got pretrained\.vae=random \(preset tiny\)/);
   });
 
   it('asks for what preset paper starts from, in one sentence', async () => {
     const config = resolveConfig({ preset: 'paper' });
     await assert.rejects(addLatents(clips, folder, { config, data: '', cache: folder }),
-      /^Error: preset paper expects pretrained\.vae to be the path of the folder vae of Stable Diffusion 1\.5 \(weights pull sd15-vae\), got none; --pretrained none/);
+      new RegExp('^Error: preset paper expects pretrained\\.vae to be the path of the folder vae of Stable ' +
+        'Diffusion 1\\.5 \\(weights pull sd15-vae\\), got none; --pretrained none starts from random weights$'));
     const lost = tinyConfig(3, 'pretrained.vae=/nowhere/vae');
     await assert.rejects(addLatents(clips, folder, { config: lost, data: '', cache: folder }),
       /expects pretrained\.vae .* got no such path: \/nowhere\/vae/);

@@ -43,6 +43,6 @@ async function prepare(flags: RunFlags): Promise<void> {
     throwIfSignalled();
     count += clips.length;
   }
-  const latents = encoders ? 'with latents' : 'no latents yet: train the VAE and the image encoder';
+  const latents = encoders ? 'with latents' : 'no latents yet: the VAE and the image encoder come first';
   process.stdout.write(`${count} clips in ${store.cache}, ${latents}\n`);
 }

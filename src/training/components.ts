@@ -49,8 +49,10 @@ const contents: Record<PretrainedName, string> = {
 
 /** Whether the run already has, or was given, both networks that make latents and embeddings. */
 export function hasEncoders({ pretrained }: Pick<Origin, 'pretrained'>, run: string): boolean {
-  return (['vae', 'image_encoder'] as const).every((name) =>
-    pretrained[name] !== 'run' || existsSync(modelOf(run, trainedBy[name])));
+  return (['vae', 'image_encoder'] as const).every((name) => {
+    const source = pretrained[name];
+    return source === 'run' ? existsSync(modelOf(run, trainedBy[name])) : source !== 'upstream';
+  });
 }
 
 /** The VAE's configuration, with the statistics of its latents where a stage of the run has measured them. */

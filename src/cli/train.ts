@@ -77,6 +77,7 @@ async function trainClaimed(name: StageName, flags: TrainFlags): Promise<void> {
   catchSignals();
   const { resolveConfig } = await import('../training/config.ts');
   const { addLatents, loadSplit } = await import('../training/clip-store.ts');
+  const { expectSources } = await import('../training/components.ts');
   const { trainStage } = await import('../training/runs.ts');
   const { describeForecast } = await import('../training/loop.ts');
   const { openRunLog } = await import('../training/run-log.ts');
@@ -86,6 +87,7 @@ async function trainClaimed(name: StageName, flags: TrainFlags): Promise<void> {
   const config = resolveConfig(configSources(flags, recipeOf(name, flags)));
 
   const run = resolve(flags.output);
+  expectSources(name, config, run);
   const store = clipStore(flags, config);
   const clips = await loadSplit('training', store);
   const validation = await loadSplit('validation', store);

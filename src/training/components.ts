@@ -96,6 +96,19 @@ export function sourceHash(name: PretrainedName, origin: Origin, run: string): s
   return hash.digest('hex');
 }
 
+/** Throws, before anything is prepared, when a network that `stage` starts with is not there. */
+export function expectSources(stage: StageName, origin: Origin, run: string): void {
+  refuseGiven(stage, origin);
+  const encoders = ['vae', 'image_encoder'] as const;
+  const names: readonly PretrainedName[] = stage === 'image' ? [...encoders, 'text_encoder', 'unet']
+    : stage === 'video' ? encoders : [];
+  for (const name of names) {
+    const source = origin.pretrained[name];
+    if (source === 'run') expectModel(run, trainedBy[name as keyof typeof trainedBy]);
+    else if (source !== 'random') expectGiven(name, source, origin.preset);
+  }
+}
+
 /** Refuses a stage that would train a network which this configuration takes from somewhere else. */
 export function refuseGiven(stage: StageName, { preset, pretrained }: Pick<Origin, 'preset' | 'pretrained'>): void {
   for (const [name, trainer] of Object.entries(trainedBy) as [keyof typeof trainedBy, StageName][]) {

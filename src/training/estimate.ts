@@ -7,6 +7,7 @@ import { countFlops } from '../tensor/flops.ts';
 import { emptyCache, keep, liveBytes, noGrad, peakBytes, resetPeakBytes, scope } from '../tensor/memory.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { conditionInputsOf } from './condition-inputs.ts';
+import { refuseGiven } from './components.ts';
 import type { TrainingConfig } from './config.ts';
 import { lookCosts, type Held } from './look-costs.ts';
 import { planSeconds, type LoopConfig, type Stage } from './loop.ts';
@@ -124,6 +125,7 @@ function lateSteps(name: StageName, { vae }: TrainingConfig): { from: number } |
 function startTrial(
   name: StageName, config: TrainingConfig, clips: ReturnType<typeof trialClip>[], device: string,
 ): Trial {
+  refuseGiven(name, config);
   const once = structuredClone(config);
   const single = (optimization: OptimizationConfig) => {
     const micros = optimization.gradientAccumulationSteps;

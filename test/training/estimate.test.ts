@@ -13,6 +13,7 @@ import { estimateSampling, estimateStage } from '../../src/training/estimate.ts'
 import { lookCosts } from '../../src/training/look-costs.ts';
 import { describeForecast, planSeconds } from '../../src/training/loop.ts';
 import { trainStage } from '../../src/training/runs.ts';
+import { expectSources } from '../../src/training/components.ts';
 import { addLatents } from '../../src/training/clip-store.ts';
 import { expectNoLeaks } from '../support/leaks.ts';
 import { drawnClips, recordedLog, tinyConfig } from './drawn-clips.ts';
@@ -92,6 +93,8 @@ describe('where networks come from', () => {
     await assert.rejects(addLatents(clips, folder, { config, data: '', cache: folder }),
       new RegExp('^Error: preset paper expects pretrained\\.vae to be the path of the folder vae of Stable ' +
         'Diffusion 1\\.5 \\(weights pull sd15-vae\\), got none; --pretrained none starts from random weights$'));
+    assert.throws(() => estimateStage('vae', { config }), /^Error: train vae: expected a network that this run trains/);
+    assert.throws(() => expectSources('image', config, folder), /^Error: preset paper expects pretrained\.vae/);
     const lost = tinyConfig(3, 'pretrained.vae=/nowhere/vae');
     await assert.rejects(addLatents(clips, folder, { config: lost, data: '', cache: folder }),
       /expects pretrained\.vae .* got no such path: \/nowhere\/vae/);

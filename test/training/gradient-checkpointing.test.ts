@@ -112,7 +112,8 @@ describe('gradient checkpointing', () => {
     const trained = [false, true].map((gradientCheckpointing) => {
       const model = tinyModel();
       wake(model);
-      const config = tinyConfig(3, `video.gradientCheckpointing=${gradientCheckpointing}`, 'video.optimization.mixedPrecision=bf16');
+      const config = tinyConfig(
+        3, `video.gradientCheckpointing=${gradientCheckpointing}`, 'video.optimization.mixedPrecision=bf16');
       const stage = videoStage(model, clips, [], config.video, 0);
       try {
         for (const step of [0, 1, 2]) stage.step(step);

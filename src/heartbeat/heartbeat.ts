@@ -84,6 +84,8 @@ export class HeartBeat {
   readonly imageEncoder: ImageEncoder;
   readonly adapter: GlobalAdapter;
   readonly localEncoders: ReadonlyMap<ConditionName, LocalEncoder>;
+  /** Mean over the training frames, (1, 1, resolution, resolution): where sampling starts without an image prior. */
+  meanFrame: Frames | null = null;
 
   constructor(config: HeartBeatConfig, options: HeartBeatOptions = {}) {
     const { device = 'cpu', dtype = 'float32', vaeDtype = 'float32', seed = 0 } = options;
@@ -137,6 +139,32 @@ export class HeartBeat {
       if (motion === null) return gatherNoise(correlateFrames(white, still), null, [h, w]);
       const origins = followMaterial(motion.flow, motion.strength);
       return gatherNoise(correlateFrames(white, alongFlow), origins, [h, w]);
+    });
+  }
+
+  /**
+   * z_T of a walk that begins at step `t`: q(z_t | z_0) with `noise` for epsilon and, for z_0, the latents of the
+   * image prior, which `strength` below 1 blends with the mean training frame's. At the last step some of z_0 is
+   * still there (0.07 of it with Stable Diffusion's betas), enough to tell a network the brightness: noise alone
+   * tells it grey 0 (Lin et al. 2024, "Common diffusion noise schedules and sample steps are flawed").
+   *
+   * @param noise f c h w
+   */
+  start(noise: Tensor, t: number, prior: Frames | null, strength = 1): Tensor {
+    const shown = prior === null || strength === 0 ? this.meanFrame : prior;
+    if (shown === null) return noise;
+    return scope(() => {
+      const latents = (picture: Frames) => {
+        const { device, dtype } = this.components.vae;
+        const { height, width } = picture;
+        const first = picture.data.subarray(0, height * width);
+        const z = this.encode(tensor(first, [1, 1, height, width], { device }).to(dtype)).mean;
+        return this.vae.scaleLatents(z).to(noise.dtype).to(noise.device);
+      };
+      const own = latents(shown);
+      const blended = shown === this.meanFrame || this.meanFrame === null ? own
+        : own.mul(strength).add(latents(this.meanFrame), 1 - strength);
+      return noise.mul(this.schedule.noise(t)).add(blended, this.schedule.signal(t));
     });
   }
 

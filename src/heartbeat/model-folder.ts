@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Frames } from '../frames/frames.ts';
+import { readPng, writePng } from '../frames/png.ts';
 import { noGrad, scope } from '../tensor/memory.ts';
 import type { DType } from '../tensor/dtype.ts';
 import { readSafetensors, writeSafetensors } from '../tensor/safetensors.ts';
@@ -11,6 +13,7 @@ import {
 } from './heartbeat.ts';
 
 const indexFile = 'model_index.json';
+const meanFrameFile = 'mean_frame.png';
 const schedulerFile = 'scheduler/scheduler_config.json';
 
 /** transformers' networks call their weights `model`, diffusers' own `diffusion_pytorch_model`. */
@@ -50,6 +53,7 @@ export function saveModelFolder(
     }
     mkdirSync(join(temporary, 'scheduler'));
     writeJson(join(temporary, schedulerFile), scheduler);
+    if (model.meanFrame !== null) writePng(join(temporary, meanFrameFile), model.meanFrame);
     writeJson(join(temporary, indexFile), { _class_name: 'HeartBeat', ...shape, card });
     if (existsSync(path)) renameSync(path, aside);
     renameSync(temporary, path);
@@ -94,6 +98,7 @@ export function loadModelFolder(path: string, options: HeartBeatOptions = {}): H
     for (const component of componentNames) {
       loadComponent(model, component, join(path, weightsFile(component)));
     }
+    model.meanFrame = readMeanFrame(path, model.config.resolution);
   } catch (error) {
     model.dispose();
     throw error;
@@ -113,10 +118,24 @@ export function loadComponent(model: HeartBeat, component: ComponentName, file: 
   }
 }
 
-/** A short name for exactly these weights: sha256 over the weight files of a model folder. */
+/** The mean training frame of a model folder; null where it has none. */
+function readMeanFrame(path: string, resolution: number): Frames | null {
+  const file = join(path, meanFrameFile);
+  if (!existsSync(file)) return null;
+  const frame = readPng(file);
+  const { channels, height, width } = frame;
+  if (channels !== 1 || height !== resolution || width !== resolution) {
+    throw new Error(`model: expected ${resolution}x${resolution} grey pixels in ${file}, ` +
+      `got ${width}x${height} of ${channels} channels`);
+  }
+  return frame;
+}
+
+/** A short name for exactly this model: sha256 over the weight files and the mean frame of its folder. */
 export function modelHash(path: string): string {
   const hash = createHash('sha256');
   for (const component of componentNames) hash.update(readFileSync(join(path, weightsFile(component))));
+  if (existsSync(join(path, meanFrameFile))) hash.update(readFileSync(join(path, meanFrameFile)));
   return hash.digest('hex');
 }
 

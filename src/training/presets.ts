@@ -66,7 +66,7 @@ function small(): Preset {
       global_adapter: { channels: 64, grid: 16, tokenGrid: 8, contextWidth: width },
       // A short training learns the largest structures sooner with v than with epsilon, whose error
       // at high noise is multiplied fourteenfold on its way to z_0.
-      scheduler: { prediction_type: 'v_prediction' },
+      scheduler: { prediction_type: 'v_prediction', timestep_spacing: 'quadratic' },
       // Speckle that every frame draws apart flickers; a short training does not unlearn it.
       noisePrior: { shared: 0.65, progressive: 0.5, alongFlow: { shared: 0.9, progressive: 0.5 } },
     },

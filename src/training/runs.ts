@@ -7,7 +7,7 @@ import { readSafetensors } from '../tensor/safetensors.ts';
 import type { TrainingConfig } from './config.ts';
 import type { Ema } from '../nn/ema.ts';
 import { runStage, type LoopConfig, type LoopOptions, type LoopResult, type Stage } from './loop.ts';
-import type { PreparedClip } from './prepared-clip.ts';
+import { meanFrame, type PreparedClip } from './prepared-clip.ts';
 import { ImageEncoderStage } from './stage-image-encoder.ts';
 import { imageStage } from './stage-image.ts';
 import { SegmenterStage } from './stage-segmenter.ts';
@@ -132,6 +132,7 @@ function prepareStage(name: ModelStageName, model: HeartBeat, options: RunOption
     const stage = new ImageEncoderStage(model, train, validation, config.imageEncoder, config.seed);
     return { stage, ema: stage.optimization.ema, loop: config.imageEncoder.loop, finished: same };
   }
+  model.meanFrame = meanFrame(train);
   const stage = name === 'image'
     ? imageStage(model, train, validation, config.image, config.seed)
     : videoStage(model, train, validation, config.video, config.seed);

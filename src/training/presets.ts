@@ -37,7 +37,7 @@ function tiny(): Preset {
   };
 }
 
-/** The released model: 128x128, 16 frames, eighty minutes on two cores, a clip in half a minute. */
+/** The released model: 128x128, 16 frames, 110 minutes on two cores, a clip in half a minute. */
 function small(): Preset {
   const loop = { checkpointingSteps: 250, validationSteps: 250, previewSteps: 500, loggingSteps: 10 };
   const width = 96;

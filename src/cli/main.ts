@@ -73,6 +73,12 @@ const verbs: readonly Verb[] = [
     tensors: false,
     load: () => import('./weights.ts'),
   },
+  {
+    name: 'pack',
+    summary: 'make one archive that runs on a Linux machine without network, npm and Node',
+    tensors: false,
+    load: () => import('./pack.ts'),
+  },
 ];
 
 const introduction = `Controllable echocardiography video synthesis: a latent diffusion model

@@ -62,7 +62,7 @@ async function pack(flags: PackFlags): Promise<void> {
   const name = archiveName(root, runtime);
   const output = flags.output ?? `${name}.tar.xz`;
   expectFile(output);
-  say(`Node.js ${runtime.version} (${runtime.file}), model ${model}`);
+  say(`Node.js ${runtime.version} for glibc ${runtime.glibc} (${runtime.file}), model ${model}`);
   const parts = await contentsOf(root, runtime, model);
   const weights = parts.find((part) => part.name === 'model')!.entries;
   const raw = weights.reduce((sum, entry) => sum + sizeOf(entry), 0);

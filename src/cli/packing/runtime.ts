@@ -10,6 +10,8 @@ export interface Runtime {
   readonly version: string;
   readonly platform: string;
   readonly arch: string;
+  /** The glibc that it was made for: `2.28`. */
+  readonly glibc: string;
   /** The text of its licence, or where it is to be read. */
   readonly licence: { readonly file: string } | { readonly text: string };
 }
@@ -19,13 +21,16 @@ export interface NodeAccount {
   readonly version: string;
   readonly platform: string;
   readonly arch: string;
+  /** Of glibc, the version of its headers; absent with another C library. */
+  readonly glibc?: string;
   /** Paths of the shared libraries it has loaded. */
   readonly libraries: readonly string[];
 }
 
 const question = `process.report.excludeNetwork = true;
+  const { header, sharedObjects } = process.report.getReport();
   console.log(JSON.stringify({ version: process.versions.node, platform: process.platform,
-    arch: process.arch, libraries: process.report.getReport().sharedObjects }))`;
+    arch: process.arch, glibc: header.glibcVersionCompiler, libraries: sharedObjects }))`;
 
 /** What any Linux with glibc has; compilers and Python's torch need the same. */
 const everywhere =
@@ -51,13 +56,13 @@ export function inspectRuntime(file: string, given: boolean): Runtime {
   if (account === null) return refuse('the executable of Node.js 20 or newer', 'none that runs here');
   const trouble = troubleWith(account);
   if (trouble !== null) refuse(trouble.expected, trouble.got);
-  const { version, platform, arch } = account;
-  return { file: real, version, platform, arch, licence: licenceOf(real, version) };
+  const { version, platform, arch, glibc } = account;
+  return { file: real, version, platform, arch, glibc: glibc!, licence: licenceOf(real, version) };
 }
 
 /** Why such a Node cannot be carried; null when it can. */
 export function troubleWith(
-  { version, platform, arch, libraries }: NodeAccount,
+  { version, platform, arch, glibc, libraries }: NodeAccount,
 ): { expected: string; got: string } | null {
   if (Number(version.split('.')[0]) < 20) {
     return { expected: 'Node.js 20 or newer', got: version };
@@ -66,7 +71,9 @@ export function troubleWith(
     return { expected: 'a Node.js for Linux on x64 or arm64', got: `one for ${platform} on ${arch}` };
   }
   const own = libraries.map((path) => basename(path)).filter((name) => !everywhere.test(name));
-  if (own.length === 0) return null;
+  if (own.length === 0) {
+    return glibc ? null : { expected: 'a Node.js for glibc', got: 'one for another C library' };
+  }
   const more = own.length > 1 ? ` and ${own.length - 1} more` : '';
   const first = own.find((name) => name.startsWith('libnode')) ?? own[0];
   return {
@@ -88,9 +95,9 @@ function ask(file: string): NodeAccount | null {
       timeout: 60_000,
     });
     const account = JSON.parse(answer) as Partial<NodeAccount> | null;
-    const { version, platform, arch, libraries } = account ?? {};
+    const { version, platform, arch, glibc, libraries } = account ?? {};
     if (!version || !platform || !arch || !Array.isArray(libraries)) return null;
-    return { version, platform, arch, libraries };
+    return { version, platform, arch, glibc, libraries };
   } catch {
     return null;
   }

@@ -12,14 +12,19 @@ const index = 'model_index.json';
 
 /**
  * The folder with `model_index.json`: the one given (or the model below it, where it is a run or a
- * stage of one), else the released model. Throws (exit 2) when there is none.
+ * stage of one), else the released model. `flag` is the one that gave it. Throws (exit 2) when there
+ * is none.
  */
-export function findCheckpoint(given?: string, releasedModel: string = released): string {
+export function findCheckpoint(
+  given?: string,
+  releasedModel: string = released,
+  flag = '--checkpoint',
+): string {
   if (given === undefined) {
     if (existsSync(join(releasedModel, index))) return releasedModel;
     throw new UserError(
       `expected the released model in ${relative(process.cwd(), releasedModel)}, got none: ` +
-        'name another model folder with --checkpoint, or train one (./heartbeat help train)',
+        `name another model folder with ${flag}, or train one (./heartbeat help train)`,
       { exitCode: 2 },
     );
   }
@@ -27,7 +32,7 @@ export function findCheckpoint(given?: string, releasedModel: string = released)
   const found = places.find((place) => existsSync(join(place, index)));
   if (found !== undefined) return found;
   throw new UserError(
-    `--checkpoint ${given}: expected a model folder (with ${index}), ` +
+    `${flag} ${given}: expected a model folder (with ${index}), ` +
       `got ${existsSync(given) ? 'a folder or file without one' : 'no such folder'}`,
     { exitCode: 2 },
   );

@@ -1,6 +1,6 @@
 /** `./heartbeat pack`: one archive for machines without network. */
-import { existsSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { styleFor } from './console/style.ts';
@@ -46,7 +46,8 @@ export function register(command: Command): void {
 }
 
 async function pack(flags: PackFlags): Promise<void> {
-  const { archiveName, contentsOf, runtimePath, sizeOf } = await import('./packing/contents.ts');
+  const { archiveName, contentsOf, runtimePath } = await import('./packing/contents.ts');
+  const { filesBelow } = await import('./packing/packages.ts');
   if (existsSync(join(root, runtimePath))) {
     throw new UserError(
       'pack: expected a clone of the repository, got an unpacked archive, which cannot be packed again',
@@ -58,27 +59,18 @@ async function pack(flags: PackFlags): Promise<void> {
   const { findCheckpoint } = await import('./model-choice.ts');
   expectTools();
   const runtime = inspectRuntime(flags.node ?? process.execPath, flags.node !== undefined);
-  const model = findCheckpoint(flags.model);
+  const model = findCheckpoint(flags.model, undefined, '--model');
+  expectSmall(model, filesBelow(model));
   const name = archiveName(root, runtime);
   const output = flags.output ?? `${name}.tar.xz`;
   expectFile(output);
   say(`Node.js ${runtime.version} for glibc ${runtime.glibc} (${runtime.file}), model ${model}`);
-  const parts = await contentsOf(root, runtime, model);
-  const weights = parts.find((part) => part.name === 'model')!.entries;
-  const raw = weights.reduce((sum, entry) => sum + sizeOf(entry), 0);
-  if (raw >= LIMIT) {
-    throw new UserError(
-      `--model ${model}: expected one under ${megabytes(LIMIT)}, got ${megabytes(raw)}; carry such a ` +
-        'model beside the archive and name it with --checkpoint there',
-      { exitCode: 2 },
-    );
-  }
-  const archive = await writeArchive(output, parts, {
+  const archive = await writeArchive(output, await contentsOf(root, runtime, model), {
     name,
     limit: LIMIT,
-    onPart: ({ name: part, files, raw: before, packed, seconds }) =>
+    onPart: ({ name: part, files, raw, packed, seconds }) =>
       say(
-        `${part.padEnd(12)}${megabytes(packed).padStart(8)} of ${megabytes(before).padStart(9)}, ` +
+        `${part.padEnd(12)}${megabytes(packed).padStart(9)} of ${megabytes(raw).padStart(9)}, ` +
           `${String(files).padStart(4)} files, ${seconds.toFixed(0)} s`,
       ),
   });
@@ -87,9 +79,24 @@ async function pack(flags: PackFlags): Promise<void> {
   );
 }
 
+/** Weights hardly shrink: a model that is too large as it is does not get an hour of xz first. */
+function expectSmall(model: string, files: readonly string[]): void {
+  const bytes = files.reduce((sum, path) => sum + statSync(join(model, path)).size, 0);
+  if (bytes < LIMIT) return;
+  throw new UserError(
+    `--model ${model}: expected one under ${megabytes(LIMIT)}, got ${megabytes(bytes)}; carry such a ` +
+      'model beside the archive and name it with --checkpoint there',
+    { exitCode: 2 },
+  );
+}
+
 function expectFile(output: string): void {
-  if (!existsSync(output) || !statSync(output).isDirectory()) return;
-  throw new UserError(`--output: expected a file, got ${output}, a folder`, { exitCode: 2 });
+  if (existsSync(output) && statSync(output).isDirectory()) {
+    throw new UserError(`--output: expected a file, got ${output}, a folder`, { exitCode: 2 });
+  }
+  let place = dirname(resolve(output));
+  while (!existsSync(place)) place = dirname(place);
+  accessSync(place, constants.W_OK);
 }
 
 function megabytes(bytes: number): string {

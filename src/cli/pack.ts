@@ -23,8 +23,8 @@ Examples:
   ./heartbeat pack --output /media/stick/heartbeat.tar.xz
   ./heartbeat pack --model runs/mine --node node-v22.20.0-linux-x64/bin/node
 
-On the machine without network, which needs Linux, glibc 2.28 or newer, a C++ compiler (g++ or
-clang++; CXX names another) and any libtorch:
+On the machine without network, which needs Linux, the glibc that Node was made for (printed) or a
+newer one, a C++ compiler (g++ or clang++; CXX names another) and any libtorch:
   tar -xJf heartbeat-*-linux-x64.tar.xz      (without xz: python3 -m tarfile -e FILE)
   cd heartbeat-*-linux-x64
   ./heartbeat doctor                         finds libtorch, compiles the addon for it, once

@@ -7,6 +7,7 @@ import type { Frames } from '../frames/frames.ts';
 import { GlobalAdapter, GlobalAdapterConfig } from '../models/adapter.ts';
 import { ClipText, clipTextConfig } from '../models/clip-text.ts';
 import { ClipTokenizer, echoVocabulary } from '../models/clip-tokenizer.ts';
+import type { TokenizerSource } from '../models/tokenizer-folder.ts';
 import { LocalEncoder } from '../models/local-encoder.ts';
 import { ImageEncoder, imageEncoderConfig, imageEncoderInput } from '../models/medsam.ts';
 import { UNet, UNetConfig } from '../models/unet.ts';
@@ -70,6 +71,8 @@ export interface HeartBeatOptions {
   readonly dtype?: DType;
   readonly vaeDtype?: DType;
   readonly seed?: number;
+  /** Of the prompts; null is the small vocabulary of echocardiography that ships with the small models. */
+  readonly tokenizer?: TokenizerSource | null;
 }
 
 /** The framework of the paper's figure 1: latent diffusion under local and global conditions (PAPER section 1). */
@@ -77,6 +80,8 @@ export class HeartBeat {
   readonly config: HeartBeatConfig;
   readonly schedule: NoiseSchedule;
   readonly tokenizer: ClipTokenizer;
+  /** What the tokenizer was made of; null for the vocabulary that ships here. */
+  readonly tokenizerSource: TokenizerSource | null;
   readonly components: Readonly<Record<ComponentName, Path>>;
   readonly vae: Vae;
   readonly unet: UNet;
@@ -88,13 +93,19 @@ export class HeartBeat {
   meanFrame: Frames | null = null;
 
   constructor(config: HeartBeatConfig, options: HeartBeatOptions = {}) {
-    const { device = 'cpu', dtype = 'float32', vaeDtype = 'float32', seed = 0 } = options;
+    const { device = 'cpu', dtype = 'float32', vaeDtype = 'float32', seed = 0, tokenizer = null } = options;
     const root = (type: DType) => rootPath({ device, dtype: type, seed });
     this.config = config;
     this.schedule = new NoiseSchedule(config.scheduler);
-    this.tokenizer = new ClipTokenizer(echoVocabulary(), {
-      maxLength: config.text_encoder.max_position_embeddings,
+    const { max_position_embeddings: maxLength, vocab_size: rows } = config.text_encoder;
+    this.tokenizerSource = tokenizer;
+    this.tokenizer = new ClipTokenizer(tokenizer?.vocabulary ?? echoVocabulary(), {
+      maxLength, padToken: tokenizer?.padToken,
     });
+    if (this.tokenizer.size > rows) {
+      throw new Error(
+        `text_encoder: expected vocab_size of at least the tokenizer's ${this.tokenizer.size}, got ${rows}`);
+    }
     this.components = {
       vae: root(vaeDtype), unet: root(dtype), local_encoders: root(dtype),
       text_encoder: root('float32'), image_encoder: root('float32'), global_adapter: root('float32'),

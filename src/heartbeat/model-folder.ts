@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Frames } from '../frames/frames.ts';
 import { readPng, writePng } from '../frames/png.ts';
 import { noGrad, scope } from '../tensor/memory.ts';
+import { readTokenizerFolder, writeTokenizerFolder, type TokenizerSource } from '../models/tokenizer-folder.ts';
 import type { DType } from '../tensor/dtype.ts';
 import { readSafetensors, writeSafetensors } from '../tensor/safetensors.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -15,6 +16,7 @@ import {
 const indexFile = 'model_index.json';
 const meanFrameFile = 'mean_frame.png';
 const schedulerFile = 'scheduler/scheduler_config.json';
+const tokenizerFolder = 'tokenizer';
 
 /** transformers' networks call their weights `model`, diffusers' own `diffusion_pytorch_model`. */
 export function weightsFile(component: ComponentName): string {
@@ -24,8 +26,8 @@ export function weightsFile(component: ComponentName): string {
 
 /**
  * Writes a model folder as diffusers lays it out: `model_index.json`, a folder a network with
- * `config.json` and safetensors, and the scheduler's. All or nothing: a temporary folder beside it,
- * then a rename; on failure a folder that was there stays as it was.
+ * `config.json` and safetensors, the scheduler's, and the tokenizer where it is not the one that ships
+ * here. All or nothing: a temporary folder beside it, then a rename; on failure a folder that was there stays as it was.
  *
  * @param dtype of the stored weights
  * @param card plain JSON about the training, kept in the index
@@ -54,6 +56,9 @@ export function saveModelFolder(
     mkdirSync(join(temporary, 'scheduler'));
     writeJson(join(temporary, schedulerFile), scheduler);
     if (model.meanFrame !== null) writePng(join(temporary, meanFrameFile), model.meanFrame);
+    if (model.tokenizerSource !== null) {
+      writeTokenizerFolder(join(temporary, tokenizerFolder), model.tokenizerSource, model.tokenizer.maxLength);
+    }
     writeJson(join(temporary, indexFile), { _class_name: 'HeartBeat', ...shape, card });
     if (existsSync(path)) renameSync(path, aside);
     renameSync(temporary, path);
@@ -91,9 +96,15 @@ export function readModelIndex(path: string): ModelIndex {
   return { config: parsed.data, card: card as Record<string, unknown> };
 }
 
-/** A HeartBeat with the weights of a model folder; every key must fit. */
+/** The tokenizer of a model folder, for `HeartBeatOptions.tokenizer`; null where it is the one that ships here. */
+export function readModelTokenizer(path: string): TokenizerSource | null {
+  const folder = join(path, tokenizerFolder);
+  return existsSync(folder) ? readTokenizerFolder(folder) : null;
+}
+
+/** A HeartBeat with the weights and the tokenizer of a model folder; every key must fit. */
 export function loadModelFolder(path: string, options: HeartBeatOptions = {}): HeartBeat {
-  const model = new HeartBeat(readModelIndex(path).config, options);
+  const model = new HeartBeat(readModelIndex(path).config, { tokenizer: readModelTokenizer(path), ...options });
   try {
     for (const component of componentNames) {
       loadComponent(model, component, join(path, weightsFile(component)));

@@ -73,6 +73,8 @@ export interface HeartBeatOptions {
   readonly seed?: number;
   /** Of the prompts; null is the small vocabulary of echocardiography that ships with the small models. */
   readonly tokenizer?: TokenizerSource | null;
+  /** Without first values, for a model whose weights are all loaded next (see `PathOptions`). */
+  readonly blank?: boolean;
 }
 
 /** The framework of the paper's figure 1: latent diffusion under local and global conditions (PAPER section 1). */
@@ -93,8 +95,8 @@ export class HeartBeat {
   meanFrame: Frames | null = null;
 
   constructor(config: HeartBeatConfig, options: HeartBeatOptions = {}) {
-    const { device = 'cpu', dtype = 'float32', vaeDtype = 'float32', seed = 0, tokenizer = null } = options;
-    const root = (type: DType) => rootPath({ device, dtype: type, seed });
+    const { device = 'cpu', dtype = 'float32', vaeDtype = 'float32', seed = 0, tokenizer = null, blank } = options;
+    const root = (type: DType) => rootPath({ device, dtype: type, seed, blank });
     this.config = config;
     this.schedule = new NoiseSchedule(config.scheduler);
     const { max_position_embeddings: maxLength, vocab_size: rows } = config.text_encoder;

@@ -104,7 +104,8 @@ export function readModelTokenizer(path: string): TokenizerSource | null {
 
 /** A HeartBeat with the weights and the tokenizer of a model folder; every key must fit. */
 export function loadModelFolder(path: string, options: HeartBeatOptions = {}): HeartBeat {
-  const model = new HeartBeat(readModelIndex(path).config, { tokenizer: readModelTokenizer(path), ...options });
+  const { config } = readModelIndex(path);
+  const model = new HeartBeat(config, { tokenizer: readModelTokenizer(path), ...options, blank: true });
   try {
     for (const component of componentNames) {
       loadComponent(model, component, join(path, weightsFile(component)));

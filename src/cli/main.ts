@@ -68,6 +68,18 @@ const verbs: readonly Verb[] = [
     load: () => import('./demo.ts'),
   },
   {
+    name: 'export',
+    summary: 'write a model as the folder of a diffusers pipeline',
+    tensors: true,
+    load: () => import('./export.ts'),
+  },
+  {
+    name: 'import',
+    summary: 'read an exported folder back as a model',
+    tensors: true,
+    load: () => import('./import.ts'),
+  },
+  {
     name: 'weights',
     summary: 'list, fetch and verify the public pretrained weights that the paper starts from',
     tensors: false,

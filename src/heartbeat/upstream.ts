@@ -11,12 +11,12 @@ import type { ClipTextConfig } from '../models/clip-text.ts';
 import type { ImageEncoderConfig } from '../models/medsam.ts';
 import { readTokenizerFolder, type TokenizerSource } from '../models/tokenizer-folder.ts';
 import type { VaeConfig } from '../models/vae.ts';
-import { widenConvIn } from '../models/unet-weights.ts';
+import { isAddedToUNet, widenConvIn } from '../models/unet-weights.ts';
 import { noGrad, scope } from '../tensor/memory.ts';
 import { shapeText } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { HeartBeat } from './heartbeat.ts';
-import { listed } from './upstream/config-files.ts';
+import { expectSameOptions, listed } from './upstream/config-files.ts';
 import { imageEncoderOfShapes } from './upstream/image-encoder-shapes.ts';
 import { ourKeys, upstreamNetworks, type Naming, type UpstreamNetwork } from './upstream/keys.ts';
 import {
@@ -115,7 +115,9 @@ export function startFromUpstream(
     return [[network, stored] as const];
   });
   const said = upstreamConfig(sources);
-  for (const [network, { file }] of opened) expectSame(file.path, network, model.config[network], said[network]!);
+  for (const [network, { file }] of opened) {
+    expectSameOptions(file.path, network, model.config[network], said[network]!);
+  };
   for (const [network, stored] of opened) {
     const path = model.components[network];
     withWeights(readNamed(stored), (tensors) => scope(() => noGrad(() => {
@@ -134,8 +136,6 @@ export function startFromUpstream(
 }
 
 const convIn = 'conv_in.weight';
-/** What HeartBeat adds to the U-Net of Stable Diffusion. */
-export const addedToUNet = /\.attn2\.to_[qkv]_image\.|\.temporal_attentions\./;
 
 interface Opened {
   readonly file: StoredWeights;
@@ -162,7 +162,7 @@ function readNamed({ file, naming }: Opened): Map<string, Tensor> {
 /** Refuses missing, extra and misshapen keys, all of them in one sentence. */
 function expectFit(model: HeartBeat, network: UpstreamNetwork, { file, naming }: Opened): void {
   const wanted = new Map([...model.components[network].state()]
-    .filter(([key]) => network !== 'unet' || !addedToUNet.test(key))
+    .filter(([key]) => network !== 'unet' || !isAddedToUNet(key))
     .map(([key, { shape }]) => [key, shape]));
   const { in_channels: own } = model.config.unet as { in_channels: number };
   const given = new Map([...naming.keys].map(([name, key]) => [key, file.shapes.get(name)!]));
@@ -172,24 +172,13 @@ function expectFit(model: HeartBeat, network: UpstreamNetwork, { file, naming }:
     return got.join() === [out, ...(channels === undefined ? [] : [narrow ? own : channels]), ...kernel].join();
   };
   const missing = [...wanted.keys()].filter((key) => !given.has(key));
-  const extra = [...given.keys()].filter((key) => !wanted.has(key));
+  const extra = [...naming.keys].filter(([, key]) => !wanted.has(key)).map(([name]) => name);
   const misshapen = [...given].filter(([key, got]) => wanted.has(key) && !fits(key, got))
     .map(([key, got]) => `${key} (expected ${shapeText(wanted.get(key)!)}, got ${shapeText(got)})`);
   const wrong = [['missing', missing], ['extra', extra], ['misshapen', misshapen]] as const;
   if (wrong.every(([, keys]) => keys.length === 0)) return;
   const told = wrong.filter(([, keys]) => keys.length > 0).map(([what, keys]) => `${keys.length} ${what}: ${listed(keys)}`);
   throw new Error(`${file.path}: expected the ${wanted.size} keys of this ${network}, got ${told.join('; ')}`);
-}
-
-/** What shapes do not show: heads, eps, activations. The size that a network was trained for may differ. */
-function expectSame(file: string, network: UpstreamNetwork, ours: object, upstream: object): void {
-  const wrong = Object.entries(upstream).flatMap(([key, value]) => {
-    const own = (ours as Record<string, unknown>)[key];
-    if (key === 'sample_size' || JSON.stringify(own) === JSON.stringify(value)) return [];
-    return [`${key} ${JSON.stringify(value)} (the model has ${JSON.stringify(own)})`];
-  });
-  if (wrong.length === 0) return;
-  throw new Error(`${file}: expected the configuration of the model's ${network}, got ${listed(wrong)}`);
 }
 
 function placeOf(network: UpstreamNetwork, sources: UpstreamSources): string | null {

@@ -81,6 +81,20 @@ export function expectClass(file: string, given: Readonly<Record<string, unknown
   throw new Error(`${file}: expected ${key} ${names.join(' or ')}, got ${shortJson(found)}`);
 }
 
+/**
+ * Refuses a file whose options differ from the model's, which shapes do not show: heads, eps,
+ * activations. The size that a network was trained for may differ.
+ */
+export function expectSameOptions(file: string, network: string, ours: object, upstream: object): void {
+  const wrong = Object.entries(upstream).flatMap(([key, value]) => {
+    const own = (ours as Record<string, unknown>)[key];
+    if (key === 'sample_size' || JSON.stringify(own) === JSON.stringify(value)) return [];
+    return [`${key} ${JSON.stringify(value)} (the model has ${JSON.stringify(own)})`];
+  });
+  if (wrong.length === 0) return;
+  throw new Error(`${file}: expected the configuration of the model's ${network}, got ${listed(wrong)}`);
+}
+
 /** The first few of many, and how many more. */
 export function listed(all: readonly string[], most = 4): string {
   const more = all.length - most;

@@ -2,7 +2,7 @@
 CLIP ViT-L/14's text model (transformers), MedSAM's ViT-B image encoder (segment_anything).
 
 No published weight is needed: every one is a hash of (key, index), reference_fill.py, the same in both
-languages. Run: python parity.py (torch 2, diffusers, transformers, segment_anything; 5 GB of memory);
+languages. Run: python parity.py (torch 2, diffusers, transformers, segment_anything);
 writes parity.json. The other side is `npm run parity`.
 """
 import functools

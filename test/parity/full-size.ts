@@ -2,7 +2,7 @@
  * `npm run parity [-- NETWORK...]`: the full-size upstream networks against their references. Each is
  * filled with the seeded weights of test/support/reference-fill.ts, runs one input, and is compared
  * with test/golden/parity.json, which test/golden/parity.py printed of diffusers, transformers and
- * segment_anything. One network at a time, up to 5 GB of memory. Exit 1 when an output is off by 1e-4
+ * segment_anything. One network at a time, up to 7 GB of memory. Exit 1 when an output is off by 1e-4
  * of its largest sampled value or more, or the sampled values by 1e-4 of their norm.
  */
 import { readFileSync } from 'node:fs';

@@ -6,6 +6,7 @@ export { exportVideo } from './data/export.ts';
 export { listMnmsVolumes, readMnmsClip, selectVolumes, type MnmsClip } from './data/mnms.ts';
 export { writeMriPhantom } from './data/mri-phantom/mri-phantom.ts';
 export { writePhantom } from './data/phantom/phantom.ts';
+export { openExtractors, type ExtractorsConfig } from './extractors/extractors.ts';
 export type { Frames, Labels, Polyline } from './frames/frames.ts';
 export { writeGif } from './frames/gif.ts';
 export { writeMp4 } from './frames/mp4.ts';

@@ -4,11 +4,12 @@ import { Option, type Command } from 'commander';
 import type { TrainingConfig } from '../training/config.ts';
 import type { ClipStoreOptions } from '../training/clip-store.ts';
 import { repeated } from './console/flags.ts';
+import { addExtractorFlags, type ExtractorFlags } from './extractor-flags.ts';
 import { startProgress, type Progress } from './console/progress.ts';
 import { receivedSignal } from './console/signals.ts';
 import { Interrupted } from './console/user-error.ts';
 
-export interface RunFlags {
+export interface RunFlags extends ExtractorFlags {
   readonly data: string;
   readonly output: string;
   readonly preset: 'tiny' | 'small';
@@ -21,7 +22,7 @@ export interface RunFlags {
 
 /** Flags of every command that works on a run. */
 export function addRunFlags(command: Command, output: string): Command {
-  return command
+  return addExtractorFlags(command)
     .requiredOption('--data <folder>', 'data set in the CAMUS layout (see `phantom`)')
     .requiredOption('--output <folder>', output)
     .addOption(

@@ -5,6 +5,7 @@ import type { StageName } from '../training/runs.ts';
 import { addRunFlags, clipStore, throwIfSignalled, type RunFlags } from './clip-loading.ts';
 import { startProgress, type Progress } from './console/progress.ts';
 import { catchSignals } from './console/signals.ts';
+import { extractorOverrides } from './extractor-flags.ts';
 
 const stages: readonly { name: StageName; summary: string }[] = [
   { name: 'vae', summary: 'the autoencoder: pictures to latents and back' },
@@ -90,7 +91,7 @@ async function trainClaimed(name: StageName, flags: TrainFlags): Promise<void> {
   const { findCheckpoint } = await import('../training/checkpoint.ts');
   if (flags.threads !== undefined) setThreads(flags.threads);
   const { preset, config: file, seed } = flags;
-  const overrides = [...flags.set, ...recipeOf(name, flags)];
+  const overrides = [...flags.set, ...extractorOverrides(flags), ...recipeOf(name, flags)];
   const config = resolveConfig({ preset, file, seed, overrides });
 
   const run = resolve(flags.output);

@@ -4,13 +4,15 @@
  */
 import { conditions } from '../conditions/condition.ts';
 import type { ConditionInputs, ConditionName } from '../conditions/condition.ts';
+import { loadFlowEstimator } from '../conditions/flow.ts';
 import { oneHot } from '../conditions/mask.ts';
+import { extractSketch } from '../conditions/sketch.ts';
 import { parsePrompt } from '../conditions/text.ts';
 import { validateConditions } from '../conditions/validation.ts';
 import type { ModelSize } from '../conditions/validation.ts';
 import type { Frames, Labels } from '../frames/frames.ts';
 import type { BeatKind } from './beat.ts';
-import type { InputContext } from './context.ts';
+import type { InputContext, InputExtractors } from './context.ts';
 import { readFlow } from './flow-input.ts';
 import { readImage, readSketch, readSketchFrom } from './frame-input.ts';
 import { readMasks } from './mask-input.ts';
@@ -38,6 +40,8 @@ export interface ConditionSource {
   /** As it was given: `--mask ED.nii.gz ES.nii.gz`. */
   readonly given: string;
   readonly files: readonly FileDigest[];
+  /** The network that made it of a picture, with the sha256 of its weights. */
+  readonly extractor?: string;
 }
 
 export interface UserInputs {
@@ -114,11 +118,17 @@ export function conflictOf(given: ConditionFlags): string | null {
   return null;
 }
 
+const builtIn: InputExtractors = { flowEstimator: loadFlowEstimator, extractSketch, identity: {} };
+
 /**
- * Reads every condition given. Throws one sentence (flag and file, expected, got) when a file is
+ * Reads every condition given, by the built-in extractors or others. Throws one sentence (flag and file, expected, got) when a file is
  * not there, damaged, or does not fit the model; nothing is written.
  */
-export async function readInputs(given: ConditionFlags, model: ModelSize): Promise<UserInputs> {
+export async function readInputs(
+  given: ConditionFlags,
+  model: ModelSize,
+  extractors: InputExtractors = builtIn,
+): Promise<UserInputs> {
   const conflict = conflictOf(given);
   if (conflict !== null) throw new Error(conflict);
   const files = new UserFiles();
@@ -129,7 +139,8 @@ export async function readInputs(given: ConditionFlags, model: ModelSize): Promi
   }
   const square = new Square(model.height, files);
   const context: InputContext = {
-    model, files, square, masks: null, sector: null, spacing: null,
+    model, extractors, extracted: new Set(), files, square, masks: null, sector: null,
+    spacing: null,
   };
   const inputs: ConditionInputs = {};
   const sources: ConditionSource[] = [];
@@ -140,7 +151,11 @@ export async function readInputs(given: ConditionFlags, model: ModelSize): Promi
     const values = typeof value === 'string' ? [value] : [...(value ?? [])];
     const paths = name === 'text' ? [] : values.filter((path) => path !== 'mask');
     const shown = `${spelling(name)} ${values.join(' ')}`;
-    sources.push({ condition, given: shown, files: paths.flatMap(digestFiles) });
+    const source = { condition, given: shown, files: paths.flatMap(digestFiles) };
+    const made = (['flow', 'sketch'] as const).find((name) =>
+      name === condition && context.extracted.has(name));
+    const extractor = made && extractors.identity[made];
+    sources.push(extractor === undefined ? source : { ...source, extractor });
   }
   validateConditions(inputs, model);
   const { masks } = context;

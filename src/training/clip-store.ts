@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Split } from '../data/camus-folder.ts';
 import { listClips } from '../data/clips.ts';
+import { openExtractors } from '../extractors/extractors.ts';
 import { HeartBeat } from '../heartbeat/heartbeat.ts';
 import { loadComponent, readModelIndex, weightsFile } from '../heartbeat/model-folder.ts';
 import { sha256 } from './checkpoint.ts';
@@ -31,7 +32,12 @@ export async function loadSplit(split: Split, options: ClipStoreOptions): Promis
   if (sources.length === 0) {
     options.report?.(`${data}: nobody in the ${split} split: no held-out figures`);
   }
-  return prepareClips(sources, { ...options, resolution, frames });
+  const extractors = openExtractors(config.extractors);
+  try {
+    return await prepareClips(sources, { ...options, resolution, frames, extractors });
+  } finally {
+    extractors.dispose();
+  }
 }
 
 /** Latents and image embeddings by the finished VAE and image encoder of a run. */

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
+import { extractorsConfig } from '../extractors/extractors.ts';
 import { heartbeatConfig } from '../heartbeat/heartbeat.ts';
 import { imageEncoderStageConfig } from './stage-image-encoder.ts';
 import { imageStageConfig } from './stage-image.ts';
@@ -15,6 +16,8 @@ export const trainingConfig = z.strictObject({
   preset: z.string(),
   seed: z.int().nonnegative().default(0),
   views: z.array(z.enum(['2CH', '4CH'])).nonempty().default(['2CH', '4CH']),
+  /** What draws sketches, and follows tissue where its flow is not known. */
+  extractors: extractorsConfig.prefault({}),
   model: heartbeatConfig,
   vae: vaeStageConfig,
   imageEncoder: imageEncoderStageConfig,

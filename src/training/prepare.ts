@@ -3,12 +3,11 @@ import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { defaultPrompt } from '../conditions/text.ts';
-import { extractSketch } from '../conditions/sketch.ts';
-import { loadFlowEstimator } from '../conditions/flow.ts';
 import { drawSkeleton, skeletonsFromMasks } from '../conditions/skeleton.ts';
 import type { ConditionName } from '../conditions/condition.ts';
 import type { StrokeSequence } from '../conditions/stroke.ts';
 import { readClip, type Clip, type ClipSource } from '../data/clips.ts';
+import { openExtractors, type Extractors } from '../extractors/extractors.ts';
 import { frameAt, type Frames, type Labels } from '../frames/frames.ts';
 import type { HeartBeat } from '../heartbeat/heartbeat.ts';
 import { noGrad, scope } from '../tensor/memory.ts';
@@ -24,6 +23,8 @@ export interface PrepareOptions {
   readonly cache: string;
   readonly resolution: number;
   readonly frames: number;
+  /** Of flow and sketches; the built-in ones by default. They stay the caller's to dispose of. */
+  readonly extractors?: Extractors;
   readonly onProgress?: (done: number, total: number, id: string) => void;
   /** Sequences that cannot be used, each with its reason. */
   readonly onSkip?: (id: string, reason: string) => void;
@@ -32,15 +33,16 @@ export interface PrepareOptions {
 
 /**
  * Reads clips and extracts their conditions once; later calls read the cache. A cache file's key is
- * the sha256 of the source files and of the preprocessing, so that a changed source or another size
- * is another file; a cache file that is broken is made again. Signals arrive between clips.
+ * the sha256 of the source files, of the preprocessing and of the extractors, so that a changed
+ * source, another size or a network's other weights are another file; a cache file that is broken is
+ * made again. Signals arrive between clips.
  *
  * @throws what a source cannot give, unless `onSkip` takes it; a cache that cannot be written
  */
 export async function prepareClips(
   sources: readonly ClipSource[], options: PrepareOptions,
 ): Promise<PreparedClip[]> {
-  const { cache, onProgress, onSkip } = options;
+  const { cache, onProgress, onSkip, extractors } = options;
   mkdirSync(cache, { recursive: true });
   const prepared: PreparedClip[] = [];
   for (const [index, source] of sources.entries()) {
@@ -51,7 +53,7 @@ export async function prepareClips(
       try {
         clip = await extractClip(readClip(source.folder, source.view, {
           size: options.resolution, frames: options.frames,
-        }));
+        }), extractors);
       } catch (error) {
         if (onSkip === undefined) throw error;
         onSkip(source.id, (error as Error).message);
@@ -75,8 +77,11 @@ function readWhole<T>(file: string, read: (file: string) => T): T | null {
   }
 }
 
-function cacheKey(source: ClipSource, { resolution, frames }: PrepareOptions): string {
-  const hash = createHash('sha256').update(JSON.stringify({ extraction, resolution, frames }));
+function cacheKey(
+  source: ClipSource, { resolution, frames, extractors }: PrepareOptions,
+): string {
+  const preprocessing = { extraction, resolution, frames, ...extractors?.identity };
+  const hash = createHash('sha256').update(JSON.stringify(preprocessing));
   const part = source.kind === 'stills' ? '(ED|ES)' : source.kind;
   const ofPart = new RegExp(`^_${part}[._]`);
   const isRead = (file: string) => file === `Info_${source.view}.cfg` ||
@@ -91,8 +96,11 @@ function cacheKey(source: ClipSource, { resolution, frames }: PrepareOptions): s
  * Every condition that the clip can give, at its own size; flow is estimated where the truth is not
  * known.
  */
-export async function extractClip(clip: Clip): Promise<PreparedClip> {
+export async function extractClip(
+  clip: Clip, extractors: Extractors = openExtractors(),
+): Promise<PreparedClip> {
   const { video, masks } = clip;
+  const { extractSketch, flowEstimator } = extractors;
   const planes = new Map<ConditionName, PreparedPlanes>();
   const sketches = Array.from({ length: video.frames }, (_, t) => extractSketch(frameAt(video, t)));
   planes.set('sketch', { kind: 'unit', channels: 1, data: toUnitBytes(sketches) });
@@ -104,7 +112,7 @@ export async function extractClip(clip: Clip): Promise<PreparedClip> {
   }
   if (clip.kind !== 'stills') {
     const last = clip.kind === 'sequence' ? 'loop' : 'hold';
-    const flow = clip.flow ?? (await loadFlowEstimator())(video, clip.sector, last);
+    const flow = clip.flow ?? (await flowEstimator())(video, clip.sector, last);
     planes.set('flow', { kind: 'real', channels: 2, data: byFrame(flow) });
   }
   return {

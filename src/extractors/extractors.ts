@@ -21,7 +21,7 @@ export const RAFT = { side: 384, updates: RAFT_UPDATES } as const;
 /** At what size PiDiNet looks for edges: below it sees little but the largest ones of an echo. */
 export const PIDINET = { side: 512 } as const;
 
-const file = z.string().min(1);
+const file = z.string().min(1, 'expected the file of its weights, got an empty name');
 const expecting = (words: string, network: string) => ({
   error: ({ input }: { input?: unknown }) =>
     `expected ${words} or { ${network}: file of its weights }, got ${JSON.stringify(input)}`,
@@ -38,6 +38,16 @@ export const extractorsConfig = z.strictObject({
   ).default('builtin'),
 });
 export type ExtractorsConfig = z.output<typeof extractorsConfig>;
+
+/** The choice without the weights' files: what a resumed training must agree in. */
+export function extractorNames(config: Partial<ExtractorsConfig> = {}): {
+  readonly flow: string; readonly sketch: string;
+} {
+  const name = (choice: string | object) =>
+    typeof choice === 'string' ? choice : Object.keys(choice)[0];
+  const { flow = 'farneback', sketch = 'builtin' } = config;
+  return { flow: name(flow), sketch: name(sketch) };
+}
 
 export interface Extractors {
   /** Built in, it loads OpenCV on the first call only. */

@@ -26,7 +26,9 @@ const FAINT = 0.02;
  *
  * @throws when its answer is not finite, which its weights must be to blame for
  */
-export function pidinetSketch(network: Pidinet, { side }: PidinetOptions): SketchExtractor {
+export function pidinetSketch(
+  network: Pick<Pidinet, 'call'>, { side }: PidinetOptions,
+): SketchExtractor {
   return (frame, sector = null) => {
     checkFrames(frame, 'sketch', { channels: 1, frames: 1 });
     const { height, width } = frame;
@@ -45,7 +47,7 @@ export function pidinetSketch(network: Pidinet, { side }: PidinetOptions): Sketc
 
 /** The network's edges at `side`, brought back to h w. */
 function edgesOf(
-  network: Pidinet, values: Float32Array, height: number, width: number, side: number,
+  network: Pick<Pidinet, 'call'>, values: Float32Array, height: number, width: number, side: number,
 ): Float32Array {
   const factor = side / Math.max(height, width);
   const size = [height, width].map((length) => Math.max(8, Math.round(length * factor)));

@@ -18,7 +18,9 @@ export interface RaftOptions {
  *
  * @throws when its answer is not finite, which its weights must be to blame for
  */
-export function raftFlow(network: RaftSmall, { side, updates }: RaftOptions): FlowEstimator {
+export function raftFlow(
+  network: Pick<RaftSmall, 'features' | 'context' | 'match'>, { side, updates }: RaftOptions,
+): FlowEstimator {
   return (video, sector = null, last = 'hold') => {
     const size = matchingSize(video, side);
     const features = new Map<number, Tensor>();

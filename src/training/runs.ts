@@ -4,6 +4,7 @@ import { conditions } from '../conditions/condition.ts';
 import { HeartBeat, type ComponentName, type HeartBeatConfig } from '../heartbeat/heartbeat.ts';
 import { loadComponent, readModelIndex, saveModelFolder, weightsFile } from '../heartbeat/model-folder.ts';
 import { readSafetensors } from '../tensor/safetensors.ts';
+import { extractorNames, type ExtractorsConfig } from '../extractors/extractors.ts';
 import type { TrainingConfig } from './config.ts';
 import type { Ema } from '../nn/ema.ts';
 import { runStage, type LoopConfig, type LoopOptions, type LoopResult, type Stage } from './loop.ts';
@@ -88,10 +89,13 @@ function plainCopy(config: object): unknown {
  */
 function decisiveOf(key: 'vae' | 'imageEncoder' | 'image' | 'video' | 'segmenter') {
   return (resolved: unknown) => {
-    const { preset, seed, views, model, resolution, [key]: recipe } =
+    const { preset, seed, views, model, resolution, extractors, [key]: recipe } =
       resolved as Record<string, unknown>;
     const { loop: _, ...own } = recipe as Record<string, unknown>;
-    return { preset, seed, views, model, resolution, [key]: own };
+    // Checkpoints from before there was a choice have the built-in extractors.
+    const names = extractorNames(extractors as Partial<ExtractorsConfig> | undefined);
+    const conditioned = key === 'image' || key === 'video' ? { extractors: names } : {};
+    return { preset, seed, views, model, resolution, ...conditioned, [key]: own };
   };
 }
 

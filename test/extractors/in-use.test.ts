@@ -1,6 +1,6 @@
 /** Where extractors are used: prepared clips and their cache, a user's files, the flags of sample. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -109,6 +109,8 @@ describe('flags of extractors', () => {
     await refuse(['--flow-extractor', 'raft', '--flow-weights', folder], 1, /heartbeat-extractors-/);
     await refuse(['--sketch-extractor', 'pidinet', '--sketch-weights', other], 1,
       /network-zip\.pt: pidinet: expected the weights of PiDiNet/);
+    mkdirSync(at('data/database_split'));
+    writeFileSync(at('data/database_split/subgroup_training.txt'), 'patient0001\n');
     const run = ['--data', at('data'), '--output', at('run'), '--preset', 'tiny'];
     const got = await runVerb(prepare, [...run, '--flow-extractor', 'raft', '--flow-weights', other]);
     assert.match(got.message, /network-zip\.pt: load: expected fnet.conv1.weight/);

@@ -1,4 +1,4 @@
-/** Flags that choose what follows tissue and draws sketches, of `prepare`, `train` and `sample`. */
+/** Flags that choose what follows tissue and draws sketches, of `prepare`, `train`, `sample`, `evaluate`. */
 import { Option, type Command } from 'commander';
 import type { ExtractorsConfig } from '../extractors/extractors.ts';
 import { UserError } from './console/user-error.ts';

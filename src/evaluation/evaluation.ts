@@ -67,11 +67,13 @@ export async function evaluate(options: EvaluationOptions): Promise<EvaluationRe
   } = options;
   const { resolution, frames, conditions: known } = model.config;
   const plan = planRuns(known, base);
+  const identity = options.extractors?.identity ?? {};
   const results = new Results(output);
   results.open({
     model: options.modelHash, seed, numInferenceSteps, guidanceScale, sampler,
     precision: model.components.unet.dtype, base: base ?? ['text', 'mask'], split, resolution,
     frames, plan,
+    ...(Object.keys(identity).length > 0 ? { extractors: identity } : {}),
   });
   const sources = chooseClips(options, split, seed);
   const instruments = { segmenter, estimateFlow: await loadFlowEstimator() };

@@ -17,6 +17,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 import {
   componentNames, HeartBeat, heartbeatConfig, type ComponentName, type HeartBeatConfig, type HeartBeatOptions,
 } from './heartbeat.ts';
+import { readMeanFrame, writeMeanFrame } from './mean-frame.ts';
 import { weightsFile } from './model-folder.ts';
 import { loadUpstream } from './upstream.ts';
 import { expectSameOptions, readJsonFile } from './upstream/config-files.ts';
@@ -66,6 +67,7 @@ export async function exportPipeline(
     const tokenizer = model.tokenizerSource ?? { vocabulary: echoVocabulary(), padToken: END_TOKEN };
     writeTokenizerFolder(at('tokenizer'), tokenizer, model.tokenizer.maxLength);
     writeJson(at('scheduler', 'scheduler_config.json'), schedulerFile(config));
+    writeMeanFrame(at(ownFolder), model.meanFrame);
     writeJson(at(ownConfig), { model: config, tokenizer: model.tokenizerSource === null ? 'shipped' : 'own', card });
     writeJson(at('model_index.json'), pipelineIndex(known));
   });
@@ -116,6 +118,7 @@ export function importPipeline(
         }
       });
     }
+    model.meanFrame = readMeanFrame(join(folder, ownFolder), config.resolution);
   } catch (error) {
     model.dispose();
     throw error;
@@ -184,10 +187,11 @@ function textEncoderFile({ config: { text_encoder: text }, tokenizer }: HeartBea
   };
 }
 
-function schedulerFile({ scheduler }: HeartBeatConfig): object {
+function schedulerFile({ scheduler: { timestep_spacing: spacing, ...schedule } }: HeartBeatConfig): object {
   return {
-    _class_name: 'DDIMScheduler', ...scheduler, clip_sample: false, thresholding: false, trained_betas: null,
-    timestep_spacing: 'leading', rescale_betas_zero_snr: false,
+    _class_name: 'DDIMScheduler', ...schedule, clip_sample: false, thresholding: false, trained_betas: null,
+    // diffusers has no quadratic spacing; trailing too begins at the noisiest step
+    timestep_spacing: spacing === 'leading' ? 'leading' : 'trailing', rescale_betas_zero_snr: false,
   };
 }
 

@@ -1,8 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Frames } from '../frames/frames.ts';
-import { readPng, writePng } from '../frames/png.ts';
 import { noGrad, scope } from '../tensor/memory.ts';
 import { readTokenizerFolder, writeTokenizerFolder, type TokenizerSource } from '../models/tokenizer-folder.ts';
 import type { DType } from '../tensor/dtype.ts';
@@ -12,9 +10,9 @@ import {
   componentNames, HeartBeat, heartbeatConfig, type ComponentName, type HeartBeatConfig,
   type HeartBeatOptions,
 } from './heartbeat.ts';
+import { meanFrameFile, readMeanFrame, writeMeanFrame } from './mean-frame.ts';
 
 const indexFile = 'model_index.json';
-const meanFrameFile = 'mean_frame.png';
 const schedulerFile = 'scheduler/scheduler_config.json';
 const tokenizerFolder = 'tokenizer';
 
@@ -55,7 +53,7 @@ export function saveModelFolder(
     }
     mkdirSync(join(temporary, 'scheduler'));
     writeJson(join(temporary, schedulerFile), scheduler);
-    if (model.meanFrame !== null) writePng(join(temporary, meanFrameFile), model.meanFrame);
+    writeMeanFrame(temporary, model.meanFrame);
     if (model.tokenizerSource !== null) {
       writeTokenizerFolder(join(temporary, tokenizerFolder), model.tokenizerSource, model.tokenizer.maxLength);
     }
@@ -128,19 +126,6 @@ export function loadComponent(model: HeartBeat, component: ComponentName, file: 
   } finally {
     for (const value of tensors.values()) (value as Tensor).dispose();
   }
-}
-
-/** The mean training frame of a model folder; null where it has none. */
-function readMeanFrame(path: string, resolution: number): Frames | null {
-  const file = join(path, meanFrameFile);
-  if (!existsSync(file)) return null;
-  const frame = readPng(file);
-  const { channels, height, width } = frame;
-  if (channels !== 1 || height !== resolution || width !== resolution) {
-    throw new Error(`model: expected ${resolution}x${resolution} grey pixels in ${file}, ` +
-      `got ${width}x${height} of ${channels} channels`);
-  }
-  return frame;
 }
 
 /** A short name for exactly this model: sha256 over the weight files and the mean frame of its folder. */

@@ -124,6 +124,21 @@ describe('an exported folder', () => {
     assert.deepEqual(card, { seconds: 3 });
   });
 
+  it('carries the mean training frame', async () => {
+    const other = join(root, 'with mean frame');
+    const side = model.config.resolution;
+    const data = Float32Array.from({ length: side * side }, (_, i) => (i % 256) / 255);
+    model.meanFrame = { channels: 1, frames: 1, height: side, width: side, data };
+    try {
+      await exportPipeline(model, other);
+    } finally {
+      model.meanFrame = null;
+    }
+    const { model: back } = importPipeline(other);
+    assert.deepEqual(back.meanFrame?.data, data);
+    back.dispose();
+  });
+
   it('comes back after diffusers and transformers saved their parts anew', async () => {
     const other = await fresh('resaved');
     for (const [network, config] of Object.entries(golden.resaved)) writeJson(join(other, network, 'config.json'), config);

@@ -50,7 +50,7 @@ const schedulerFields: Fields = {
   num_train_timesteps: read(1000), beta_start: read(1e-4), beta_end: read(0.02), beta_schedule: read('linear'),
   prediction_type: read('epsilon'), steps_offset: read(0), set_alpha_to_one: read(false),
   trained_betas: only(null), clip_sample: only(false), thresholding: only(false),
-  rescale_betas_zero_snr: only(false), timestep_spacing: only('leading'),
+  rescale_betas_zero_snr: only(false), timestep_spacing: read('leading'),
   ...neutral('skip_prk_steps', 'clip_sample_range', 'dynamic_thresholding_ratio', 'sample_max_value', 'variance_type'),
 };
 

@@ -21,9 +21,11 @@ export interface RunFlags extends ExtractorFlags {
 }
 
 /** Flags of every command that works on a run. */
-export function addRunFlags(command: Command, output: string): Command {
+export function addRunFlags(
+  command: Command, output: string, data = 'data set in the layout of CAMUS or M&Ms (see `phantom`)',
+): Command {
   return addExtractorFlags(command)
-    .requiredOption('--data <folder>', 'data set in the CAMUS layout (see `phantom`)')
+    .requiredOption('--data <folder>', data)
     .requiredOption('--output <folder>', output)
     .addOption(
       new Option('--preset <name>', 'sizes and recipe').choices(['tiny', 'small']).default('small'),

@@ -28,7 +28,8 @@ export function findCheckpoint(
       { exitCode: 2 },
     );
   }
-  const places = [given, join(given, 'model'), join(given, 'video', 'model')];
+  const below = ['model', join('video', 'model'), join('few-shot', 'model')];
+  const places = [given, ...below.map((folder) => join(given, folder))];
   const found = places.find((place) => existsSync(join(place, index)));
   if (found !== undefined) return found;
   throw new UserError(

@@ -23,6 +23,8 @@ import { tensor, type Tensor } from '../tensor/tensor.ts';
 export const heartbeatConfig = z.strictObject({
   resolution: z.int().positive().default(256),
   frames: z.int().positive().default(16),
+  /** What a clip's frames follow: a heart beat, or the slices of a volume from base to apex (cardiac MRI). */
+  frameAxis: z.enum(['time', 'slice']).default('time'),
   /** Labels of the data set, background included. */
   classes: z.int().min(2).default(4),
   conditions: z.array(z.enum(conditions.map(({ name }) => name) as [ConditionName, ...ConditionName[]]))

@@ -2,6 +2,8 @@ import { join } from 'node:path';
 import type { Split } from '../data/camus-folder.ts';
 import { listClips } from '../data/clips.ts';
 import { openExtractors } from '../extractors/extractors.ts';
+import { isMnms } from '../data/mnms-folder.ts';
+import { listMnmsVolumes } from '../data/mnms.ts';
 import { HeartBeat } from '../heartbeat/heartbeat.ts';
 import { loadComponent, readModelIndex, weightsFile } from '../heartbeat/model-folder.ts';
 import { sha256 } from './checkpoint.ts';
@@ -14,7 +16,7 @@ type Listening = Pick<PrepareOptions, 'onProgress' | 'onSkip' | 'stopRequested'>
 
 export interface ClipStoreOptions extends Listening {
   readonly config: TrainingConfig;
-  /** Root of a data set in the CAMUS layout. */
+  /** Root of a data set in the layout of CAMUS, or of M&Ms, whose slices are then the frames. */
   readonly data: string;
   readonly cache: string;
   /** Takes a sentence for everything that is left out. */
@@ -25,7 +27,9 @@ export interface ClipStoreOptions extends Listening {
 export async function loadSplit(split: Split, options: ClipStoreOptions): Promise<PreparedClip[]> {
   const { config, data } = options;
   const { resolution, frames } = config.model;
-  const sources = listClips(data, { split, views: config.views, frames, report: options.report });
+  const { report } = options;
+  const sources = isMnms(data) ? listMnmsVolumes(data, { split, report })
+    : listClips(data, { split, views: config.views, frames, report });
   if (sources.length === 0 && split === 'training') {
     throw new Error(`${data}: expected patients to train on in its ${split} split, got none`);
   }

@@ -3,6 +3,7 @@ import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { extractorsConfig } from '../extractors/extractors.ts';
 import { heartbeatConfig } from '../heartbeat/heartbeat.ts';
+import { fewShotStageConfig } from './stage-few-shot.ts';
 import { imageEncoderStageConfig } from './stage-image-encoder.ts';
 import { imageStageConfig } from './stage-image.ts';
 import { segmenterStageConfig } from './stage-segmenter.ts';
@@ -24,6 +25,7 @@ export const trainingConfig = z.strictObject({
   image: imageStageConfig,
   video: videoStageConfig,
   segmenter: segmenterStageConfig,
+  fewShot: fewShotStageConfig,
 });
 export type TrainingConfig = z.output<typeof trainingConfig>;
 

@@ -8,6 +8,7 @@ import type { ConditionName } from '../conditions/condition.ts';
 import type { StrokeSequence } from '../conditions/stroke.ts';
 import { readClip, type Clip, type ClipSource } from '../data/clips.ts';
 import { openExtractors, type Extractors } from '../extractors/extractors.ts';
+import { readMnmsClip, type MnmsClip, type MnmsSource } from '../data/mnms.ts';
 import { frameAt, type Frames, type Labels } from '../frames/frames.ts';
 import type { HeartBeat } from '../heartbeat/heartbeat.ts';
 import { noGrad, scope } from '../tensor/memory.ts';
@@ -40,7 +41,7 @@ export interface PrepareOptions {
  * @throws what a source cannot give, unless `onSkip` takes it; a cache that cannot be written
  */
 export async function prepareClips(
-  sources: readonly ClipSource[], options: PrepareOptions,
+  sources: readonly (ClipSource | MnmsSource)[], options: PrepareOptions,
 ): Promise<PreparedClip[]> {
   const { cache, onProgress, onSkip, extractors } = options;
   mkdirSync(cache, { recursive: true });
@@ -51,9 +52,9 @@ export async function prepareClips(
     let clip = readWhole(file, readPrepared);
     if (clip === null) {
       try {
-        clip = await extractClip(readClip(source.folder, source.view, {
-          size: options.resolution, frames: options.frames,
-        }), extractors);
+        const size = { size: options.resolution, frames: options.frames };
+        clip = await extractClip(source.kind === 'slices'
+          ? readMnmsClip(source, size) : readClip(source.folder, source.view, size), extractors);
       } catch (error) {
         if (onSkip === undefined) throw error;
         onSkip(source.id, (error as Error).message);
@@ -78,14 +79,17 @@ function readWhole<T>(file: string, read: (file: string) => T): T | null {
 }
 
 function cacheKey(
-  source: ClipSource, { resolution, frames, extractors }: PrepareOptions,
+  source: ClipSource | MnmsSource, { resolution, frames, extractors }: PrepareOptions,
 ): string {
-  const preprocessing = { extraction, resolution, frames, ...extractors?.identity };
+  // of a cine one phase is read: its name and its place on the time axis
+  const phase = source.kind === 'slices' ? { phase: source.phase, time: source.time } : {};
+  const preprocessing = { extraction, resolution, frames, ...phase, ...extractors?.identity };
   const hash = createHash('sha256').update(JSON.stringify(preprocessing));
-  const part = source.kind === 'stills' ? '(ED|ES)' : source.kind;
+  const stem = source.kind === 'slices' ? source.patient : source.id;
+  const part = { stills: '(ED|ES)', slices: 'sa' }[source.kind as string] ?? source.kind;
   const ofPart = new RegExp(`^_${part}[._]`);
   const isRead = (file: string) => file === `Info_${source.view}.cfg` ||
-    (file.startsWith(source.id) && ofPart.test(file.slice(source.id.length)));
+    (file.startsWith(stem) && ofPart.test(file.slice(stem.length)));
   for (const name of readdirSync(source.folder).filter(isRead).sort()) {
     hash.update(name).update(sha256(join(source.folder, name)));
   }
@@ -94,17 +98,33 @@ function cacheKey(
 
 /**
  * Every condition that the clip can give, at its own size; flow is estimated where the truth is not
- * known.
+ * known. The slices of a volume give their masks alone (PAPER section 2).
  */
 export async function extractClip(
-  clip: Clip, extractors: Extractors = openExtractors(),
+  clip: Clip | MnmsClip, extractors: Extractors = openExtractors(),
 ): Promise<PreparedClip> {
+  const planes = clip.kind === 'slices' ? maskPlanes(clip) : await everyPlane(clip, extractors);
+  const { video } = clip;
+  return {
+    id: clip.id, patient: clip.patient, view: clip.view, prompt: defaultPrompt(clip.view),
+    frames: video.frames, size: video.width, stills: clip.kind === 'stills',
+    video: toUnitBytes([video]), planes, latents: null, embedding: null,
+  };
+}
+
+function maskPlanes({ masks }: Clip | MnmsClip): Map<ConditionName, PreparedPlanes> {
+  return new Map(masks === null ? [] : [['mask', { kind: 'labels', channels: 1, data: masks.data }]]);
+}
+
+async function everyPlane(
+  clip: Clip, extractors: Extractors,
+): Promise<Map<ConditionName, PreparedPlanes>> {
   const { video, masks } = clip;
   const { extractSketch, flowEstimator } = extractors;
   const planes = new Map<ConditionName, PreparedPlanes>();
   const sketches = Array.from({ length: video.frames }, (_, t) => extractSketch(frameAt(video, t)));
   planes.set('sketch', { kind: 'unit', channels: 1, data: toUnitBytes(sketches) });
-  if (masks !== null) planes.set('mask', { kind: 'labels', channels: 1, data: masks.data });
+  for (const [name, found] of maskPlanes(clip)) planes.set(name, found);
   const strokes = clip.leaflets ?? (masks === null ? null : valveOf(masks));
   if (strokes !== null) {
     const drawn = drawSkeleton(strokes, video.height, video.width);
@@ -115,11 +135,7 @@ export async function extractClip(
     const flow = clip.flow ?? (await flowEstimator())(video, clip.sector, last);
     planes.set('flow', { kind: 'real', channels: 2, data: byFrame(flow) });
   }
-  return {
-    id: clip.id, patient: clip.patient, view: clip.view, prompt: defaultPrompt(clip.view),
-    frames: video.frames, size: video.width, stills: clip.kind === 'stills',
-    video: toUnitBytes([video]), planes, latents: null, embedding: null,
-  };
+  return planes;
 }
 
 /**

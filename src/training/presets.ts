@@ -34,6 +34,7 @@ function tiny(): Preset {
     image: { optimization: recipe, loop, trainTextEncoder: true },
     video: { optimization: { ...recipe, trainBatchSize: 2 }, loop },
     segmenter: { network: { widths: [8, 12, 16], groups: 4 }, optimization: recipe, loop },
+    fewShot: { optimization: { ...recipe, trainBatchSize: 2 }, loop },
   };
 }
 
@@ -104,6 +105,14 @@ function small(): Preset {
       network: { widths: [16, 24, 32, 48, 64], groups: 8 },
       optimization: {
         trainBatchSize: 8, maxTrainSteps: 1000, learningRate: 2e-3, lrWarmupSteps: 50, emaDecay: 0.99,
+      },
+      loop,
+    },
+    // All of the U-Net trains, so the rate is stage 1's rather than stage 2's; a batch is one volume.
+    fewShot: {
+      optimization: {
+        trainBatchSize: 1, maxTrainSteps: 600, learningRate: 7e-4, lrWarmupSteps: 30, emaDecay: 0.99,
+        mixedPrecision: 'bf16',
       },
       loop,
     },

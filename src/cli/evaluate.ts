@@ -7,6 +7,7 @@ import { catchSignals, receivedSignal } from './console/signals.ts';
 import { Interrupted, UserError } from './console/user-error.ts';
 import { chooseDType } from './dtype-choice.ts';
 import { addExtractorFlags, extractorsOf, type ExtractorFlags } from './extractor-flags.ts';
+import { evaluateVolumes, isOfSlices } from './evaluate-slices.ts';
 
 const examples = `
 Examples:
@@ -19,7 +20,7 @@ Every video is kept below --output, with the figures of each finished clip: Ctrl
 and the same command goes on. Printed: tables with 95 % intervals; written: report.json, report.md,
 sheets/. What each figure means stands in docs/evaluation.md.`;
 
-interface EvaluateFlags extends ExtractorFlags {
+export interface EvaluateFlags extends ExtractorFlags {
   checkpoint?: string; segmenter?: string; data?: string; output: string; clips: number;
   split: 'training' | 'validation' | 'testing'; view: 'both' | '2CH' | '4CH'; base: string;
   steps: number; guidanceScale: number; sampler: 'ddim' | 'dpm-solver++'; seed: number;
@@ -32,7 +33,7 @@ export function register(command: Command): void {
     .description('Generate videos for held-out clips and measure them against what was asked.')
     .option('--checkpoint <folder>', 'model folder, or a run (default: the released small model)')
     .option('--segmenter <folder>', 'the trained segmenter, <run>/segmenter/model')
-    .option('--data <folder>', 'data set in the CAMUS layout (see `phantom`)')
+    .option('--data <folder>', 'data set in the layout of CAMUS or M&Ms (see `phantom`)')
     .requiredOption('--output <folder>', 'videos, figures and the report; may hold earlier ones')
     .option('--clips <n>', 'how many clips', integer({ min: 1 }), 40)
     .addOption(new Option('--split <name>', 'which patients')
@@ -57,6 +58,7 @@ export function register(command: Command): void {
 }
 
 async function run(flags: EvaluateFlags): Promise<void> {
+  if (await isOfSlices(flags)) return evaluateVolumes(flags);
   if (!flags.reportOnly) await generateAndMeasure(flags);
   const { Results } = await import('../evaluation/results.ts');
   const { summarize } = await import('../evaluation/summary.ts');

@@ -49,7 +49,7 @@ export interface OpenedModel {
 /** As `findCheckpoint`, with what its configuration says. */
 export function openModel(given?: string): OpenedModel {
   const folder = findCheckpoint(given);
-  const { resolution, frames, classes, conditions } = readModelIndex(folder).config;
+  const { resolution, frames, frameAxis, classes, conditions } = readModelIndex(folder).config;
   const side = { height: resolution, width: resolution };
-  return { folder, conditions, size: { stage: 'video', frames, classes, ...side } };
+  return { folder, conditions, size: { stage: 'video', frames, frameAxis, classes, ...side } };
 }

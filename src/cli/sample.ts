@@ -13,6 +13,7 @@ import type { SampledClips, SamplingFlags } from './sampling.ts';
 type SampleFlags = ConditionFlags & SamplingFlags & ExtractorFlags & {
   readonly numInferenceSteps?: number;
   readonly checkpoint?: string;
+  readonly time?: number;
   readonly count: number;
   readonly output: string;
 };
@@ -23,10 +24,12 @@ Examples:
   ./heartbeat sample --text 4CH --mask ED_gt.nii.gz ES_gt.nii.gz --image ED.nii.gz \\
       --skeleton mask --flow mask --seed 7 --output out
   ./heartbeat sample --sketch drawing.png --arrow valve.json --count 4 --output out
+  ./heartbeat sample --checkpoint runs/mri --text SAX --mask A0S9V9_sa_gt.nii.gz --output out
 
 Every condition may be left out; any of them together is fine. Pictures of any size are centred
 in the model's square. The folder gets video.mp4, video.gif, video.nii.gz, frames/, sheet.png (the
-conditions under the frames) and recipe.json, which is inside every file as well. docs/sampling.md
+conditions under the frames) and recipe.json, which is inside every file as well; a model of slices
+(train few-shot) writes volume.nii.gz and slices/ instead of the video. docs/sampling.md
 tells the file formats. Ctrl+C stops after the step and leaves nothing half-written.`;
 
 export function register(command: Command): void {
@@ -41,6 +44,8 @@ export function register(command: Command): void {
   addSamplingFlags(command)
     .option('--count <n>', 'clips, of seeds seed, seed + 1, ...', integer({ min: 1, max: 9999 }), 1)
     .option('--checkpoint <folder>', 'model folder or run (default: the released models/small)')
+    .option('--time <t>', 'MRI: frame of a cine mask (default: the first with labels)',
+      integer({ min: 0 }))
     .requiredOption('--output <folder>', 'where to write; a new or empty folder')
     .addHelpText('after', examples)
     .action(sample);
@@ -86,7 +91,7 @@ async function sample(flags: SampleFlags): Promise<void> {
   const model = openModel(checkpoint);
   const { openExtractors } = await import('../extractors/extractors.ts');
   const extractors = openExtractors(chosen);
-  const given = await readInputs(flags, model.size, extractors)
+  const given = await readInputs(flags, model.size, { extractors, time: flags.time })
     .finally(() => extractors.dispose());
   expectExtracted(extractors.identity, given);
   expectKnown(given, model.conditions, model.folder);

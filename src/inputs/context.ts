@@ -4,6 +4,7 @@ import type { SketchExtractor } from '../conditions/sketch.ts';
 import type { ModelSize } from '../conditions/validation.ts';
 import type { Labels } from '../frames/frames.ts';
 import type { MaskInput } from './mask-input.ts';
+import type { SliceLayout } from './slice-input.ts';
 import type { Square } from './square.ts';
 import type { UserFiles } from './user-files.ts';
 
@@ -22,6 +23,10 @@ export interface InputContext {
   readonly extracted: Set<'flow' | 'sketch'>;
   readonly files: UserFiles;
   readonly square: Square;
+  /** Frame of a cine that the mask of a model of slices is; null: the first with labels. */
+  readonly time: number | null;
+  /** Of `--mask` in a model of slices. */
+  slices: SliceLayout | null;
   /** Of `--mask`, which is read first: the others may be found in it. */
   masks: MaskInput | null;
   /** Where the ultrasound picture is (1 frame at the model's side), where a frame was given. */

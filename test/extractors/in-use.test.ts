@@ -83,7 +83,7 @@ describe("a user's files", () => {
 
   it('that need no extractor name none', async () => {
     const own = plainExtractors({ flow: 'raft aa', sketch: 'pidinet bb' });
-    const given = await readInputs({ mask: [files.edMask, files.esMask], flow: 'mask' }, model, own);
+    const given = await readInputs({ mask: [files.edMask, files.esMask], flow: 'mask' }, model, { extractors: own });
     assert.ok(given.sources.every((source) => !('extractor' in source)));
     const builtIn = await readInputs({ sketchFrom: files.frame }, model);
     assert.ok(builtIn.sources.every((source) => !('extractor' in source)));

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { addRunFlags, clipStore, type RunFlags } from './clip-loading.ts';
 import { integer } from './console/flags.ts';
+import { expectWritable } from './console/output-folder.ts';
 import { catchSignals } from './console/signals.ts';
 import { addRecipeFlags, recipeOverrides, watchTraining, type RecipeFlags } from './recipe-flags.ts';
 
@@ -40,6 +41,7 @@ export function registerFewShot(parent: Command): void {
 }
 
 async function trainFewShotClaimed(flags: FewShotFlags): Promise<void> {
+  expectWritable(flags.output);
   const { findCheckpoint } = await import('./model-choice.ts');
   const checkpoint = findCheckpoint(flags.checkpoint);
   const { claimFolder } = await import('../training/stage-folder.ts');

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { StageName } from '../training/runs.ts';
 import { addRunFlags, clipStore, throwIfSignalled, type RunFlags } from './clip-loading.ts';
+import { expectWritable } from './console/output-folder.ts';
 import { catchSignals } from './console/signals.ts';
 import { extractorOverrides } from './extractor-flags.ts';
 import { addRecipeFlags, recipeOverrides, watchTraining, type RecipeFlags } from './recipe-flags.ts';
@@ -52,6 +53,7 @@ function recipeOf(name: StageName, flags: TrainFlags): string[] {
 }
 
 async function train(name: StageName, flags: TrainFlags): Promise<void> {
+  expectWritable(flags.output);
   const { claimFolder } = await import('../training/stage-folder.ts');
   const release = claimFolder(join(resolve(flags.output), name), flags.resumeFromCheckpoint === undefined);
   try {

@@ -16,16 +16,17 @@ import { writePatient, writeTable } from '../data/mnms-files.ts';
 import { tinyModel, wake } from '../training/drawn-clips.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'heartbeat slices '));
-const path = rootPath({ seed: 1 });
-const segmenter = new Segmenter(path, segmenterConfig.parse({ widths: [8, 12], groups: 4 }));
-const slices = tinyModel({ change: { frameAxis: 'slice', conditions: ['text', 'mask'] } });
-wake(slices);
 after(() => {
   rmSync(folder, { recursive: true, force: true });
   path.dispose();
   slices.dispose();
 });
 expectNoLeaks();
+
+const path = rootPath({ seed: 1 });
+const segmenter = new Segmenter(path, segmenterConfig.parse({ widths: [8, 12], groups: 4 }));
+const slices = tinyModel({ change: { frameAxis: 'slice', conditions: ['text', 'mask'] } });
+wake(slices);
 
 const data = join(folder, 'mri');
 writeTable(data, ['A1', 'A2', 'B1'].map((id, i) => `${i},${id},,${id[0]},1,0,2,,,,,`));

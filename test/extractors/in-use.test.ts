@@ -73,7 +73,7 @@ describe("a user's files", () => {
 
   it('are followed and drawn by the extractors, which the sources name', async () => {
     const given = await readInputs({ flow: video, sketchFrom: files.frame }, model,
-      plainExtractors({ flow: 'raft aa', sketch: 'pidinet bb' }));
+      { extractors: plainExtractors({ flow: 'raft aa', sketch: 'pidinet bb' }) });
     const [flow, sketch] = [given.inputs.flow, given.inputs.sketch] as Frames[];
     assert.equal(flow.data[0], 0.25);
     assert.ok(sketch.data.every((value) => Math.abs(value - 0.2) < 1e-6));

@@ -5,11 +5,12 @@ import { presetNames, type PresetName } from '../training/presets.ts';
 import type { ConfigSources, TrainingConfig } from '../training/config.ts';
 import type { ClipStoreOptions } from '../training/clip-store.ts';
 import { repeated } from './console/flags.ts';
+import { addExtractorFlags, type ExtractorFlags } from './extractor-flags.ts';
 import { startProgress, type Progress } from './console/progress.ts';
 import { receivedSignal } from './console/signals.ts';
 import { Interrupted } from './console/user-error.ts';
 
-export interface RunFlags {
+export interface RunFlags extends ExtractorFlags {
   readonly data: string;
   readonly output: string;
   readonly preset: PresetName;
@@ -23,9 +24,11 @@ export interface RunFlags {
 }
 
 /** Flags of every command that works on a run. */
-export function addRunFlags(command: Command, output: string): Command {
-  command
-    .requiredOption('--data <folder>', 'data set in the CAMUS layout (see `phantom`)')
+export function addRunFlags(
+  command: Command, output: string, data = 'data set in the layout of CAMUS or M&Ms (see `phantom`)',
+): Command {
+  addExtractorFlags(command)
+    .requiredOption('--data <folder>', data)
     .requiredOption('--output <folder>', output);
   return addConfigFlags(command).option('--cache <folder>', 'prepared clips (default: <output>/cache)');
 }

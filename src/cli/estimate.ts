@@ -7,7 +7,7 @@ import { stageNames, type StageName } from '../training/run-folder.ts';
 import { addConfigFlags, configSources, type RunFlags } from './clip-loading.ts';
 import { formatDuration } from './console/progress.ts';
 import { formatBytes, gpuMemoryUsed, memory, processor } from './machine.ts';
-import { addRecipeFlags, recipeOf, type RecipeFlags } from './recipe-flags.ts';
+import { addRecipeFlags, recipeOverrides, type RecipeFlags } from './recipe-flags.ts';
 
 const examples = `
 Examples:
@@ -40,7 +40,7 @@ async function estimate(flags: EstimateFlags): Promise<void> {
   const { resolveConfig } = await import('../training/config.ts');
   const { setThreads } = await import('../tensor/device.ts');
   if (flags.threads !== undefined) setThreads(flags.threads);
-  await printEstimate(flags.stage, resolveConfig(configSources(flags, recipeOf(flags.stage, flags))), flags);
+  await printEstimate(flags.stage, resolveConfig(configSources(flags, recipeOverrides(flags.stage, flags))), flags);
 }
 
 /** Measures and prints one stage; `held` is what validations will see. */

@@ -6,6 +6,8 @@ import { startProgress } from './console/progress.ts';
 import { catchSignals, receivedSignal } from './console/signals.ts';
 import { Interrupted, UserError } from './console/user-error.ts';
 import { chooseDType } from './dtype-choice.ts';
+import { addExtractorFlags, extractorsOf, type ExtractorFlags } from './extractor-flags.ts';
+import { evaluateVolumes, isOfSlices } from './evaluate-slices.ts';
 
 const examples = `
 Examples:
@@ -18,7 +20,7 @@ Every video is kept below --output, with the figures of each finished clip: Ctrl
 and the same command goes on. Printed: tables with 95 % intervals; written: report.json, report.md,
 sheets/. What each figure means stands in docs/evaluation.md.`;
 
-interface EvaluateFlags {
+export interface EvaluateFlags extends ExtractorFlags {
   checkpoint?: string; segmenter?: string; data?: string; output: string; clips: number;
   split: 'training' | 'validation' | 'testing'; view: 'both' | '2CH' | '4CH'; base: string;
   steps: number; guidanceScale: number; sampler: 'ddim' | 'dpm-solver++'; seed: number;
@@ -27,11 +29,11 @@ interface EvaluateFlags {
 }
 
 export function register(command: Command): void {
-  command
+  addExtractorFlags(command)
     .description('Generate videos for held-out clips and measure them against what was asked.')
     .option('--checkpoint <folder>', 'model folder, or a run (default: the released small model)')
     .option('--segmenter <folder>', 'the trained segmenter, <run>/segmenter/model')
-    .option('--data <folder>', 'data set in the CAMUS layout (see `phantom`)')
+    .option('--data <folder>', 'data set in the layout of CAMUS or M&Ms (see `phantom`)')
     .requiredOption('--output <folder>', 'videos, figures and the report; may hold earlier ones')
     .option('--clips <n>', 'how many clips', integer({ min: 1 }), 40)
     .addOption(new Option('--split <name>', 'which patients')
@@ -56,6 +58,7 @@ export function register(command: Command): void {
 }
 
 async function run(flags: EvaluateFlags): Promise<void> {
+  if (await isOfSlices(flags)) return evaluateVolumes(flags);
   if (!flags.reportOnly) await generateAndMeasure(flags);
   const { Results } = await import('../evaluation/results.ts');
   const { summarize } = await import('../evaluation/summary.ts');
@@ -76,6 +79,7 @@ async function generateAndMeasure(flags: EvaluateFlags): Promise<void> {
   const { findCheckpoint } = await import('./model-choice.ts');
   const { conditionNames } = await import('../conditions/condition.ts');
   const { evaluate } = await import('../evaluation/evaluation.ts');
+  const { openExtractors } = await import('../extractors/extractors.ts');
   const { loadModelFolder, modelHash } = await import('../heartbeat/model-folder.ts');
   const { loadSegmenter, segmenterWeights } = await import('../metrics/segmenter-folder.ts');
   const { setThreads } = await import('../tensor/device.ts');
@@ -90,14 +94,17 @@ async function generateAndMeasure(flags: EvaluateFlags): Promise<void> {
   if (flags.threads !== undefined) setThreads(flags.threads);
   const asked = { float32: 'float32', bf16: 'bfloat16' } as const;
   const dtype = flags.dtype === undefined ? chooseDType(device) : asked[flags.dtype];
+  const chosen = extractorsOf(flags);
   const checkpoint = findCheckpoint(flags.checkpoint);
   const loaded = loadSegmenter(segmenterFolder, device);
   const model = loadModelFolder(checkpoint, { device, dtype });
   let progress: ReturnType<typeof startProgress> | null = null;
+  let extractors: ReturnType<typeof openExtractors> | null = null;
   try {
+    extractors = openExtractors(chosen);
     const { done, total } = await evaluate({
       model, modelHash: modelHash(checkpoint), segmenter: loaded.segmenter,
-      segmenterHash: sha256(segmenterWeights(segmenterFolder)), data,
+      segmenterHash: sha256(segmenterWeights(segmenterFolder)), data, extractors,
       output: resolve(flags.output), clips: flags.clips, split: flags.split,
       views: flags.view === 'both' ? undefined : [flags.view], base, seed: flags.seed,
       numInferenceSteps: flags.steps, guidanceScale: flags.guidanceScale, sampler: flags.sampler,
@@ -115,6 +122,7 @@ async function generateAndMeasure(flags: EvaluateFlags): Promise<void> {
     }
     (progress as ReturnType<typeof startProgress> | null)?.finish();
   } finally {
+    extractors?.dispose();
     model.dispose();
     loaded.dispose();
   }

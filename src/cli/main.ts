@@ -74,10 +74,28 @@ const verbs: readonly Verb[] = [
     load: () => import('./demo.ts'),
   },
   {
+    name: 'export',
+    summary: 'write a model as the folder of a diffusers pipeline',
+    tensors: true,
+    load: () => import('./export.ts'),
+  },
+  {
+    name: 'import',
+    summary: 'read an exported folder back as a model',
+    tensors: true,
+    load: () => import('./import.ts'),
+  },
+  {
     name: 'weights',
     summary: 'list, fetch and verify the public pretrained weights that the paper starts from',
     tensors: false,
     load: () => import('./weights.ts'),
+  },
+  {
+    name: 'pack',
+    summary: 'make one archive that runs on a Linux machine without network, npm and Node',
+    tensors: false,
+    load: () => import('./pack.ts'),
   },
 ];
 

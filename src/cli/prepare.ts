@@ -3,11 +3,14 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { addRunFlags, clipStore, configSources, throwIfSignalled, type RunFlags } from './clip-loading.ts';
 import { catchSignals } from './console/signals.ts';
+import { extractorOverrides } from './extractor-flags.ts';
 
 const examples = `
 Examples:
   ./heartbeat prepare --data data/phantom --output runs/small
   ./heartbeat prepare --data CAMUS --output runs/camus --preset small
+  ./heartbeat prepare --data CAMUS --output runs/raft --flow-extractor raft \\
+      --flow-weights raft-small.pth
 
 Reads every clip of the data set: letterboxed, resized, 16 frames over the cycle, with its masks,
 the sketch of each frame, its mitral-valve skeleton and its flow. Once the autoencoder and the image
@@ -32,7 +35,7 @@ async function prepare(flags: RunFlags): Promise<void> {
   const { SPLITS } = await import('../data/camus-folder.ts');
   const { setThreads } = await import('../tensor/device.ts');
   if (flags.threads !== undefined) setThreads(flags.threads);
-  const config = resolveConfig(configSources(flags));
+  const config = resolveConfig(configSources(flags, extractorOverrides(flags)));
   const store = clipStore(flags, config);
   const run = resolve(flags.output);
   const encoders = hasEncoders(config, run);

@@ -1,8 +1,8 @@
-/** Flags of a stage's recipe, which `train` and `estimate` share. */
+/** Flags of a training's recipe in diffusers' words, shared by every verb that trains or estimates. */
 import type { Command } from 'commander';
 import type { StageName } from '../training/run-folder.ts';
 
-/** Flags in diffusers' words, and the key of a stage's optimizer that each sets. */
+/** Each flag, and the key of a stage's optimizer that it sets. */
 const recipeFlags = [
   ['--train-batch-size <n>', 'trainBatchSize', 'samples of one forward pass'],
   ['--gradient-accumulation-steps <n>', 'gradientAccumulationSteps', 'forward passes of one step'],
@@ -14,17 +14,18 @@ const recipeFlags = [
   ['--mixed-precision <type>', 'mixedPrecision', 'no or bf16'],
 ] as const;
 
-type RecipeFlag = (typeof recipeFlags)[number][1];
-export type RecipeFlags = Partial<Record<RecipeFlag, string>> & { readonly gradientCheckpointing?: boolean };
+export interface RecipeFlags extends Partial<Record<(typeof recipeFlags)[number][1], string>> {
+  readonly gradientCheckpointing?: boolean;
+}
 
 export function addRecipeFlags(command: Command): Command {
   for (const [flag, , help] of recipeFlags) command.option(flag, help);
-  return command.option('--gradient-checkpointing', 'less memory, more time (image and video)');
+  return command.option('--gradient-checkpointing', 'less memory, more time (image, video and few-shot)');
 }
 
-/** The flags of the recipe as overrides of the stage's optimizers. */
-export function recipeOf(name: StageName, flags: RecipeFlags): string[] {
-  const key = name === 'image-encoder' ? 'imageEncoder' : name;
+/** The flags that were given, as overrides of the stage. */
+export function recipeOverrides(name: StageName | 'few-shot', flags: RecipeFlags): string[] {
+  const key = { 'image-encoder': 'imageEncoder', 'few-shot': 'fewShot' }[name as string] ?? name;
   const optimizers = name === 'vae' ? ['generator', 'discriminator'] : ['optimization'];
   const recipe = recipeFlags.flatMap(([, option]) => {
     const value = flags[option];

@@ -1,11 +1,14 @@
-/** `train vae | image-encoder | image | video`: the trainings of a run, in this order. */
+/** `train vae | image-encoder | image | video | segmenter`, in this order, and `train few-shot`. */
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { StageName } from '../training/runs.ts';
 import { addRunFlags, clipStore, configSources, throwIfSignalled, type RunFlags } from './clip-loading.ts';
-import { startProgress, type Progress } from './console/progress.ts';
+import { expectWritable } from './console/output-folder.ts';
 import { catchSignals } from './console/signals.ts';
-import { addRecipeFlags, recipeOf, type RecipeFlags } from './recipe-flags.ts';
+import { extractorOverrides } from './extractor-flags.ts';
+import { addRecipeFlags, recipeOverrides, type RecipeFlags } from './recipe-flags.ts';
+import { registerFewShot } from './train-few-shot.ts';
+import { addResumeFlag, watchTraining, type ResumeFlags } from './watch-training.ts';
 
 const stages: readonly { name: StageName; summary: string }[] = [
   { name: 'vae', summary: 'the autoencoder: pictures to latents and back' },
@@ -35,20 +38,21 @@ export function register(command: Command): void {
     .addHelpText('after', examples);
   for (const { name, summary } of stages) {
     const sub = command.command(name).summary(summary).description(`Train ${summary}.`);
-    addRunFlags(sub, `the run; this part writes below <output>/${name}`)
-      .option('--resume-from-checkpoint <which>', '"latest", checkpoint-<step> or a path')
+    addResumeFlag(addRunFlags(sub, `the run; this part writes below <output>/${name}`))
       .option('--dry-run', 'two steps on made-up clips: parameters, memory, time and disk, then nothing');
-    addRecipeFlags(sub).addHelpText('after', examples).action((flags: TrainFlags) => train(name, flags));
+    addRecipeFlags(sub).addHelpText('after', examples)
+      .action((flags: TrainFlags) => train(name, flags));
   }
+  registerFewShot(command);
 }
 
-interface TrainFlags extends RunFlags, RecipeFlags {
-  readonly resumeFromCheckpoint?: string;
+interface TrainFlags extends RunFlags, RecipeFlags, ResumeFlags {
   readonly dryRun?: boolean;
 }
 
 async function train(name: StageName, flags: TrainFlags): Promise<void> {
   if (flags.dryRun) return dryRun(name, flags);
+  expectWritable(flags.output);
   const { claimFolder } = await import('../training/stage-folder.ts');
   const release = claimFolder(join(resolve(flags.output), name), flags.resumeFromCheckpoint === undefined);
   try {
@@ -58,6 +62,9 @@ async function train(name: StageName, flags: TrainFlags): Promise<void> {
   }
 }
 
+const sourcesOf = (name: StageName, flags: TrainFlags) =>
+  configSources(flags, [...extractorOverrides(flags), ...recipeOverrides(name, flags)]);
+
 /** What this training takes, with the held-out patients of its data; neither reads clips nor writes. */
 async function dryRun(name: StageName, flags: TrainFlags): Promise<void> {
   const { resolveConfig } = await import('../training/config.ts');
@@ -65,7 +72,7 @@ async function dryRun(name: StageName, flags: TrainFlags): Promise<void> {
   const { listClips } = await import('../data/clips.ts');
   const { printEstimate } = await import('./estimate.ts');
   if (flags.threads !== undefined) setThreads(flags.threads);
-  const config = resolveConfig(configSources(flags, recipeOf(name, flags)));
+  const config = resolveConfig(sourcesOf(name, flags));
   const { frames } = config.model;
   const listed = (split: 'training' | 'validation') => listClips(flags.data, { split, views: config.views, frames });
   const [clips, held] = [listed('training').length, listed('validation').length];
@@ -79,12 +86,9 @@ async function trainClaimed(name: StageName, flags: TrainFlags): Promise<void> {
   const { addLatents, loadSplit } = await import('../training/clip-store.ts');
   const { expectSources } = await import('../training/components.ts');
   const { trainStage } = await import('../training/runs.ts');
-  const { describeForecast } = await import('../training/loop.ts');
-  const { openRunLog } = await import('../training/run-log.ts');
   const { setThreads } = await import('../tensor/device.ts');
-  const { findCheckpoint } = await import('../training/checkpoint.ts');
   if (flags.threads !== undefined) setThreads(flags.threads);
-  const config = resolveConfig(configSources(flags, recipeOf(name, flags)));
+  const config = resolveConfig(sourcesOf(name, flags));
 
   const run = resolve(flags.output);
   expectSources(name, config, run);
@@ -95,34 +99,8 @@ async function trainClaimed(name: StageName, flags: TrainFlags): Promise<void> {
   if (latent) await addLatents([...clips, ...validation], run, store);
   throwIfSignalled();
 
-  const folder = join(run, name);
-  const resumeFrom = flags.resumeFromCheckpoint ?? null;
-  const from = resumeFrom === null ? null : findCheckpoint(folder, resumeFrom);
-  const resumeStep = from === null ? undefined : Number(/(\d+)$/.exec(from)?.[1]);
-  const log = openRunLog(folder, { resumeStep });
-  const { device } = flags;
-  let bar: Progress | null = null;
-  try {
-    const { step, finished, forecast } = await trainStage(name, {
-      config, run, train: clips, validation, device, log, resumeFrom, cache: store.cache,
-      stopRequested: () => store.stopRequested?.() ?? false,
-      onProgress: (done, total, scalars) => {
-        bar ??= startProgress({ label: name, total, unit: 'steps', initial: done });
-        bar.update(done, describe(scalars));
-      },
-    });
-    (bar as Progress | null)?.finish();
-    if (!finished) {
-      throwIfSignalled(`stopped at step ${step}, saved: --resume-from-checkpoint latest goes on`);
-    }
-    if (forecast !== null) process.stderr.write(`${describeForecast(forecast)}\n`);
-    process.stdout.write(`${join(folder, 'model')}\n`);
-  } finally {
-    log.close();
-  }
-}
-
-function describe(scalars: Record<string, number>): string {
-  const parts = Object.entries(scalars).map(([name, value]) => `${name} ${value.toPrecision(4)}`);
-  return parts.join(', ');
+  await watchTraining(join(run, name), name, flags.resumeFromCheckpoint, (watched) => trainStage(name, {
+    ...watched, config, run, train: clips, validation, device: flags.device, cache: store.cache,
+    stopRequested: () => store.stopRequested?.() ?? false,
+  }));
 }

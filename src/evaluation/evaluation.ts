@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ConditionInputs, ConditionName } from '../conditions/condition.ts';
 import { loadFlowEstimator } from '../conditions/flow.ts';
+import type { Extractors } from '../extractors/extractors.ts';
 import type { Split, View } from '../data/camus-folder.ts';
 import { listClips, type ClipSource } from '../data/clips.ts';
 import type { SamplerName } from '../diffusion/sampler.ts';
@@ -37,6 +38,11 @@ export interface EvaluationOptions {
   readonly sampler?: SamplerName;
   /** How many clips get a contact sheet. */
   readonly sheets?: number;
+  /**
+   * Of the conditions given: those that the model was trained with, the built-in ones by default.
+   * Measured is with the built-in ones always.
+   */
+  readonly extractors?: Extractors;
   readonly onProgress?: (done: number, total: number, note: string) => void;
   readonly report?: (line: string) => void;
   readonly stopRequested?: () => boolean;
@@ -61,11 +67,13 @@ export async function evaluate(options: EvaluationOptions): Promise<EvaluationRe
   } = options;
   const { resolution, frames, conditions: known } = model.config;
   const plan = planRuns(known, base);
+  const identity = options.extractors?.identity ?? {};
   const results = new Results(output);
   results.open({
     model: options.modelHash, seed, numInferenceSteps, guidanceScale, sampler,
     precision: model.components.unet.dtype, base: base ?? ['text', 'mask'], split, resolution,
     frames, plan,
+    ...(Object.keys(identity).length > 0 ? { extractors: identity } : {}),
   });
   const sources = chooseClips(options, split, seed);
   const instruments = { segmenter, estimateFlow: await loadFlowEstimator() };
@@ -78,7 +86,7 @@ export async function evaluate(options: EvaluationOptions): Promise<EvaluationRe
       options.onProgress?.(done, total, source.id);
       continue;
     }
-    const subject = await readSubject(source, model);
+    const subject = await readSubject(source, model, options.extractors);
     results.claim(subject.id, subject.hash, subject.masks);
     const videos = new Map<string, Frames>();
     for (const run of plan.runs) {

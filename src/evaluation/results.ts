@@ -28,6 +28,8 @@ export interface Settings {
   readonly resolution: number;
   readonly frames: number;
   readonly plan: Plan;
+  /** Of the conditions given, where a network found them. */
+  readonly extractors?: Readonly<Partial<Record<'flow' | 'sketch', string>>>;
 }
 
 /** Bumped when a figure is computed in another way: kept videos are then measured again. */

@@ -40,8 +40,13 @@ const block = 4 * 1024 * 1024;
 /**
  * Reads a safetensors file to CPU tensors. Throws one sentence that names the file when it is
  * truncated, its header is not what the format says, or a dtype is unknown.
+ *
+ * @param only which tensors, by name; without it all
  */
-export function readSafetensors(path: string): {
+export function readSafetensors(
+  path: string,
+  only: (name: string) => boolean = () => true,
+): {
   tensors: Map<string, Tensor>;
   metadata: Record<string, string>;
 } {
@@ -51,6 +56,7 @@ export function readSafetensors(path: string): {
       const buffer = Buffer.allocUnsafe(block);
       const tensors = new Map<string, Tensor>();
       for (const [name, { dtype, shape, begin, end }] of stored) {
+        if (!only(name)) continue;
         const made = empty(shape, { dtype });
         for (let at = begin; at < end; at += block) {
           const part = buffer.subarray(0, Math.min(block, end - at));

@@ -1,7 +1,10 @@
 import type { Split } from '../data/camus-folder.ts';
 import { listClips } from '../data/clips.ts';
+import { openExtractors } from '../extractors/extractors.ts';
+import { isMnms } from '../data/mnms-folder.ts';
+import { listMnmsVolumes } from '../data/mnms.ts';
 import { HeartBeat } from '../heartbeat/heartbeat.ts';
-import { sourceHash, startComponent, vaeConfigOf } from './components.ts';
+import { sourceHash, startComponent, startTokenizer, vaeConfigOf } from './components.ts';
 import type { TrainingConfig } from './config.ts';
 import { prepareClips, prepareLatents, type PrepareOptions } from './prepare.ts';
 import type { PreparedClip } from './prepared-clip.ts';
@@ -10,7 +13,7 @@ type Listening = Pick<PrepareOptions, 'onProgress' | 'onSkip' | 'stopRequested'>
 
 export interface ClipStoreOptions extends Listening {
   readonly config: TrainingConfig;
-  /** Root of a data set in the CAMUS layout. */
+  /** Root of a data set in the layout of CAMUS, or of M&Ms, whose slices are then the frames. */
   readonly data: string;
   readonly cache: string;
   /** Where the frozen networks run; the processor when absent. */
@@ -23,14 +26,21 @@ export interface ClipStoreOptions extends Listening {
 export async function loadSplit(split: Split, options: ClipStoreOptions): Promise<PreparedClip[]> {
   const { config, data } = options;
   const { resolution, frames } = config.model;
-  const sources = listClips(data, { split, views: config.views, frames, report: options.report });
+  const { report } = options;
+  const sources = isMnms(data) ? listMnmsVolumes(data, { split, report })
+    : listClips(data, { split, views: config.views, frames, report });
   if (sources.length === 0 && split === 'training') {
     throw new Error(`${data}: expected patients to train on in its ${split} split, got none`);
   }
   if (sources.length === 0) {
     options.report?.(`${data}: nobody in the ${split} split: no held-out figures`);
   }
-  return prepareClips(sources, { ...options, resolution, frames });
+  const extractors = openExtractors(config.extractors);
+  try {
+    return await prepareClips(sources, { ...options, resolution, frames, extractors });
+  } finally {
+    extractors.dispose();
+  }
 }
 
 /** Latents and image embeddings by the frozen VAE and image encoder of a run. */
@@ -40,7 +50,9 @@ export async function addLatents(
   const { config, device } = options;
   const names = ['vae', 'image_encoder'] as const;
   const [vae, imageEncoder] = names.map((name) => sourceHash(name, config, run));
-  const model = new HeartBeat({ ...config.model, vae: vaeConfigOf(config, run) }, { device, seed: config.seed });
+  const tokenizer = startTokenizer('image', config, run);
+  const model = new HeartBeat(
+    { ...config.model, vae: vaeConfigOf(config, run) }, { device, seed: config.seed, tokenizer });
   try {
     for (const name of names) startComponent(model, name, config, run);
     await prepareLatents(clips, model, { vae, imageEncoder }, options);

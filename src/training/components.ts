@@ -3,7 +3,9 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { HeartBeat, HeartBeatConfig } from '../heartbeat/heartbeat.ts';
-import { loadComponent, readModelIndex, weightsFile } from '../heartbeat/model-folder.ts';
+import { loadComponent, readModelIndex, readModelTokenizer, weightsFile } from '../heartbeat/model-folder.ts';
+import { startNetworksFromUpstream, upstreamTokenizer } from '../heartbeat/upstream.ts';
+import type { TokenizerSource } from '../models/tokenizer-folder.ts';
 import { sha256 } from './checkpoint.ts';
 import { expectModel, modelOf, type StageName } from './run-folder.ts';
 
@@ -35,10 +37,6 @@ export interface Origin {
 /** The stage that trains a network which stage 1 takes as it is. */
 const trainedBy = { vae: 'vae', image_encoder: 'image-encoder' } as const satisfies Record<string, StageName>;
 
-/** Reads upstream's weights at a path into one network of a model, strictly. */
-type UpstreamLoader = (model: HeartBeat, path: string) => void;
-const upstreamLoaders: Partial<Record<PretrainedName, UpstreamLoader>> = {};
-
 /** What the path of each holds, for the sentence that asks for it. */
 const contents: Record<PretrainedName, string> = {
   unet: 'the folder unet of Stable Diffusion 1.5 (weights pull sd15-unet)',
@@ -67,12 +65,15 @@ export function startComponent(model: HeartBeat, name: PretrainedName, origin: O
   if (source === 'run') {
     return loadComponent(model, name, fileOfRun(name, run));
   }
-  const path = expectGiven(name, source, origin.preset);
-  const load = upstreamLoaders[name];
-  if (load === undefined) {
-    throw new Error(`pretrained.${name}: expected a network whose upstream layout can be read, got none for ${path}`);
-  }
-  load(model, path);
+  startNetworksFromUpstream(model, { [name]: expectGiven(name, source, origin.preset) });
+}
+
+/** The tokenizer that a stage's text encoder was pretrained with; null for the one that ships here. */
+export function startTokenizer(stage: StageName, origin: Origin, run: string): TokenizerSource | null {
+  if (stage === 'video') return readModelTokenizer(expectModel(run, 'image'));
+  const { text_encoder: source } = origin.pretrained;
+  if (stage !== 'image' || source === 'random' || source === 'upstream') return null;
+  return upstreamTokenizer({ clip: expectGiven('text_encoder', source, origin.preset) });
 }
 
 /** sha256 that names a network's first weights exactly, for the keys of what is computed with them. */

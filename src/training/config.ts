@@ -1,7 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
+import { extractorsConfig } from '../extractors/extractors.ts';
 import { heartbeatConfig } from '../heartbeat/heartbeat.ts';
+import { fewShotStageConfig } from './stage-few-shot.ts';
 import { imageEncoderStageConfig } from './stage-image-encoder.ts';
 import { imageStageConfig } from './stage-image.ts';
 import { segmenterStageConfig } from './stage-segmenter.ts';
@@ -16,6 +18,8 @@ export const trainingConfig = z.strictObject({
   preset: z.string(),
   seed: z.int().nonnegative().default(0),
   views: z.array(z.enum(['2CH', '4CH'])).nonempty().default(['2CH', '4CH']),
+  /** What draws sketches, and follows tissue where its flow is not known. */
+  extractors: extractorsConfig.prefault({}),
   model: heartbeatConfig,
   pretrained: pretrainedConfig.prefault({}),
   vae: vaeStageConfig,
@@ -23,6 +27,7 @@ export const trainingConfig = z.strictObject({
   image: imageStageConfig,
   video: videoStageConfig,
   segmenter: segmenterStageConfig,
+  fewShot: fewShotStageConfig,
 });
 export type TrainingConfig = z.output<typeof trainingConfig>;
 

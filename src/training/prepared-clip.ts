@@ -82,6 +82,15 @@ export function pictures(picks: readonly FrameOf[]): Tensor {
   return tensor(data, [picks.length, 1, size, size]).to('float32').div(255);
 }
 
+/** The mean of all frames of all clips, rounded to 8 bits: the model's `meanFrame`. */
+export function meanFrame(clips: readonly PreparedClip[]): Frames {
+  const { size } = clips[0];
+  const sum = new Float64Array(size * size);
+  for (const { video } of clips) for (let i = 0; i < video.length; i++) sum[i % sum.length] += video[i];
+  const frames = clips.reduce((n, clip) => n + clip.frames, 0);
+  return { channels: 1, frames: 1, height: size, width: size, data: Float32Array.from(sum, (v) => Math.round(v / frames) / 255) };
+}
+
 /** Label numbers. n 1 H W, uint8 */
 export function labels(picks: readonly FrameOf[]): Tensor {
   const { size } = picks[0].clip;

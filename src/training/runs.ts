@@ -3,14 +3,15 @@ import { conditions } from '../conditions/condition.ts';
 import { HeartBeat, type HeartBeatConfig } from '../heartbeat/heartbeat.ts';
 import { loadComponent, saveModelFolder, weightsFile } from '../heartbeat/model-folder.ts';
 import { readSafetensors } from '../tensor/safetensors.ts';
+import { extractorNames, type ExtractorsConfig } from '../extractors/extractors.ts';
 import { sha256 } from './checkpoint.ts';
-import { refuseGiven, sourceHash, startComponent, vaeConfigOf } from './components.ts';
+import { refuseGiven, sourceHash, startComponent, startTokenizer, vaeConfigOf } from './components.ts';
 import type { TrainingConfig } from './config.ts';
 import type { Ema } from '../nn/ema.ts';
 import { lookCosts } from './look-costs.ts';
 import { runStage, type LoopConfig, type LoopOptions, type LookCosts, type LoopResult, type Stage } from './loop.ts';
 import { prepareText } from './prepare.ts';
-import { allFrames, type PreparedClip } from './prepared-clip.ts';
+import { allFrames, meanFrame, type PreparedClip } from './prepared-clip.ts';
 import { expectModel, modelOf, type ModelStageName, type StageName } from './run-folder.ts';
 import { ImageEncoderStage } from './stage-image-encoder.ts';
 import { imageStage } from './stage-image.ts';
@@ -48,7 +49,9 @@ export async function trainStage(name: StageName, options: RunOptions): Promise<
   const { config, run } = options;
   refuseGiven(name, config);
   const vae = name === 'image' || name === 'video' ? vaeConfigOf(config, run) : config.model.vae;
-  const model = new HeartBeat(modelConfig(name, config, vae), { device: options.device, seed: config.seed });
+  const tokenizer = startTokenizer(name, config, run);
+  const model = new HeartBeat(
+    modelConfig(name, config, vae), { device: options.device, seed: config.seed, tokenizer });
   try {
     loadEarlierStages(model, name, config, run);
     holdFrozenText(model, name, options);
@@ -90,10 +93,13 @@ function plainCopy(config: object): unknown {
  */
 function decisiveOf(key: 'vae' | 'imageEncoder' | 'image' | 'video' | 'segmenter') {
   return (resolved: unknown) => {
-    const { preset, seed, views, model, resolution, [key]: recipe } =
+    const { preset, seed, views, model, resolution, extractors, [key]: recipe } =
       resolved as Record<string, unknown>;
     const { loop: _, gradientCheckpointing: __, ...own } = recipe as Record<string, unknown>;
-    return { preset, seed, views, model, resolution, [key]: own };
+    // Checkpoints from before there was a choice have the built-in extractors.
+    const names = extractorNames(extractors as Partial<ExtractorsConfig> | undefined);
+    const conditioned = key === 'image' || key === 'video' ? { extractors: names } : {};
+    return { preset, seed, views, model, resolution, ...conditioned, [key]: own };
   };
 }
 
@@ -142,6 +148,7 @@ export function prepareStage(
     const stage = new ImageEncoderStage(model, train, validation, config.imageEncoder, config.seed);
     return { stage, ema: stage.optimization.ema, loop: config.imageEncoder.loop, finished: same };
   }
+  model.meanFrame = meanFrame(train);
   const stage = name === 'image'
     ? imageStage(model, train, validation, config.image, config.seed)
     : videoStage(model, train, validation, config.video, config.seed);

@@ -28,7 +28,7 @@ export function base(): Preset {
       text_encoder: textEncoder(width, 2, 4),
       image_encoder: imageEncoder(256, 16, 128, 64),
       global_adapter: { channels: 64, grid: 16, tokenGrid: 8, contextWidth: width },
-      scheduler: { prediction_type: 'v_prediction' },
+      scheduler: { prediction_type: 'v_prediction', timestep_spacing: 'quadratic' },
       noisePrior: { shared: 0.65, progressive: 0.5, alongFlow: { shared: 0.9, progressive: 0.5 } },
     },
     vae: {
@@ -66,6 +66,13 @@ export function base(): Preset {
       network: { widths: [16, 24, 32, 48, 64, 96], groups: 8 },
       optimization: {
         trainBatchSize: 8, maxTrainSteps: 1000, learningRate: 2e-3, lrWarmupSteps: 50, emaDecay: 0.99,
+      },
+      loop,
+    },
+    fewShot: {
+      optimization: {
+        trainBatchSize: 1, maxTrainSteps: 600, learningRate: 4e-4, lrWarmupSteps: 30, emaDecay: 0.99,
+        mixedPrecision: 'bf16',
       },
       loop,
     },

@@ -41,5 +41,10 @@ export function paper(): Preset {
       optimization: { trainBatchSize: 16, maxTrainSteps: 10_000, learningRate: 1e-3, lrWarmupSteps: 500 },
       loop,
     },
+    fewShot: {
+      optimization: { ...recipe, trainBatchSize: 1, maxTrainSteps: 2000, lrWarmupSteps: 100 },
+      gradientCheckpointing: true,
+      loop: { ...loop, checkpointingSteps: 500, validationSteps: 500, previewSteps: 1000 },
+    },
   };
 }

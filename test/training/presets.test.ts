@@ -27,7 +27,10 @@ it('preset paper inflates the 859,520,964 parameters of Stable Diffusion 1.5', (
   const own = sizes.filter(([key]) => !/temporal_attentions|_image\./.test(key));
   const local = 320 * 8 * 9; // conv_in's weights of the local features
   assert.equal(sum(own) - local, 859_520_964);
-  assert.equal(sum(sizes), 940_702_084);
+  // a block of c channels adds c² + 2 · 768 c for the image and 4 c² + 3 c for time
+  const blocks: readonly (readonly [number, number])[] = [[5, 320], [5, 640], [6, 1280]];
+  const added = blocks.reduce((total, [count, c]) => total + count * (5 * c * c + 1539 * c), 0);
+  assert.equal(sum(sizes), 859_520_964 + local + added);
 });
 
 it('preset base has 25 to 60 million', () => {

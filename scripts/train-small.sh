@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # train-small.sh FOLDER: makes the released small model again, from the phantom to models/small.
-# Goes on where it stopped; about eighty minutes on two cores. The segmenter for `evaluate` is apart:
+# Goes on where it stopped; about 110 minutes on two cores. The segmenter for `evaluate` is apart:
 # ./heartbeat train segmenter --data FOLDER/phantom --output FOLDER/run
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

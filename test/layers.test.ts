@@ -22,9 +22,11 @@ const mayImport: Record<string, readonly string[]> = {
   conditions: ['frames'],
   data: ['frames'],
   inputs: ['conditions', 'data', 'frames'],
+  extractors: ['conditions', 'models', 'weights', 'frames', 'nn', 'tensor'],
   metrics: ['conditions', 'frames', 'tensor', 'weights', 'nn', 'models'],
   heartbeat: ['models', 'weights', 'conditions', 'diffusion', 'frames', 'tensor', 'nn'],
   training: [
+    'extractors',
     'heartbeat',
     'data',
     'metrics',
@@ -38,6 +40,7 @@ const mayImport: Record<string, readonly string[]> = {
   ],
   evaluation: [
     'training',
+    'extractors',
     'heartbeat',
     'data',
     'metrics',
@@ -50,11 +53,12 @@ const mayImport: Record<string, readonly string[]> = {
     'nn',
   ],
   hub: ['frames'],
-  index: ['conditions', 'data', 'frames', 'heartbeat', 'inputs'],
+  index: ['conditions', 'data', 'extractors', 'frames', 'heartbeat', 'inputs'],
   cli: [
     'hub',
     'evaluation',
     'training',
+    'extractors',
     'inputs',
     'heartbeat',
     'data',

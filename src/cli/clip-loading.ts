@@ -1,37 +1,61 @@
 /** What `prepare` and `train` share: flags of a run, and its clips with progress. */
 import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
-import type { TrainingConfig } from '../training/config.ts';
+import { presetNames, type PresetName } from '../training/presets.ts';
+import type { ConfigSources, TrainingConfig } from '../training/config.ts';
 import type { ClipStoreOptions } from '../training/clip-store.ts';
 import { repeated } from './console/flags.ts';
+import { addExtractorFlags, type ExtractorFlags } from './extractor-flags.ts';
 import { startProgress, type Progress } from './console/progress.ts';
 import { receivedSignal } from './console/signals.ts';
 import { Interrupted } from './console/user-error.ts';
 
-export interface RunFlags {
+export interface RunFlags extends ExtractorFlags {
   readonly data: string;
   readonly output: string;
-  readonly preset: 'tiny' | 'small';
+  readonly preset: PresetName;
+  readonly pretrained?: 'none';
   readonly config?: string;
   readonly set: readonly string[];
   readonly seed?: number;
   readonly cache?: string;
   readonly threads?: number;
+  readonly device: string;
 }
 
 /** Flags of every command that works on a run. */
-export function addRunFlags(command: Command, output: string): Command {
+export function addRunFlags(
+  command: Command, output: string, data = 'data set in the layout of CAMUS or M&Ms (see `phantom`)',
+): Command {
+  addExtractorFlags(command)
+    .requiredOption('--data <folder>', data)
+    .requiredOption('--output <folder>', output);
+  return addConfigFlags(command).option('--cache <folder>', 'prepared clips (default: <output>/cache)');
+}
+
+/** Flags that say what is trained, with which sizes and recipe, and where it runs. */
+export function addConfigFlags(command: Command): Command {
   return command
-    .requiredOption('--data <folder>', 'data set in the CAMUS layout (see `phantom`)')
-    .requiredOption('--output <folder>', output)
+    .addOption(new Option('--preset <name>', 'sizes and recipe').choices(presetNames).default('small'))
     .addOption(
-      new Option('--preset <name>', 'sizes and recipe').choices(['tiny', 'small']).default('small'),
+      new Option('--pretrained <which>', 'none: random weights where the preset starts from public ones')
+        .choices(['none']),
     )
     .option('--config <file>', 'YAML that changes parts of the preset')
     .option('--set <key=value>', 'change one value (repeatable)', repeated, [])
     .option('--seed <n>', 'of weights, order and noise', Number)
-    .option('--cache <folder>', 'prepared clips (default: <output>/cache)')
-    .option('--threads <n>', 'CPU threads (default: all cores)', Number);
+    .option('--threads <n>', 'CPU threads (default: all cores)', Number)
+    .option('--device <name>', 'cpu, cuda, cuda:0 or mps', 'cpu');
+}
+
+/** The flags as sources of a configuration; `more` are overrides that win over `--set`. */
+export function configSources(
+  { preset, config: file, seed, set, pretrained }: Pick<RunFlags, 'preset' | 'config' | 'seed' | 'set' | 'pretrained'>,
+  more: readonly string[] = [],
+): ConfigSources {
+  const random = pretrained === 'none'
+    ? ['unet', 'vae', 'text_encoder', 'image_encoder'].map((name) => `pretrained.${name}=random`) : [];
+  return { preset, file, seed, overrides: [...random, ...set, ...more] };
 }
 
 /** Where clips come from and go to, and what is said while they are prepared. */
@@ -41,6 +65,7 @@ export function clipStore(flags: RunFlags, config: TrainingConfig): ClipStoreOpt
   return {
     config,
     data: flags.data,
+    device: flags.device,
     cache: flags.cache ?? resolve(flags.output, 'cache'),
     stopRequested: () => receivedSignal() !== null,
     onProgress: (done, total) => {

@@ -58,6 +58,10 @@ async function demo(flags: DemoFlags): Promise<void> {
   catchSignals();
   const { openModel } = await import('./model-choice.ts');
   const model = openModel(flags.checkpoint);
+  if (model.size.frameAxis === 'slice') {
+    throw new UserError(`${model.folder}: expected a model of ultrasound, got one of cardiac MRI ` +
+      '(use `sample --mask`)', { exitCode: 2 });
+  }
   const given =
     flags.patient === undefined
       ? await phantomInputs(flags.view ?? '4CH', model)

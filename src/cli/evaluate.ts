@@ -8,6 +8,8 @@ import { startProgress } from './console/progress.ts';
 import { catchSignals, receivedSignal } from './console/signals.ts';
 import { Interrupted, UserError } from './console/user-error.ts';
 import { chooseDType } from './dtype-choice.ts';
+import { addExtractorFlags, extractorsOf, type ExtractorFlags } from './extractor-flags.ts';
+import { evaluateVolumes, isOfSlices } from './evaluate-slices.ts';
 
 const examples = `
 Examples:
@@ -21,7 +23,7 @@ and the same command goes on. Printed: tables with 95 % intervals; written: card
 card.png, report.md, sheets/; "compare" puts two cards beside each other. What each figure means
 stands in docs/evaluation.md.`;
 
-interface EvaluateFlags {
+export interface EvaluateFlags extends ExtractorFlags {
   checkpoint?: string; segmenter?: string; data?: string; output: string; clips: number;
   split: 'training' | 'validation' | 'testing'; view: 'both' | '2CH' | '4CH'; base: string;
   steps: number; guidanceScale: number; sampler: 'ddim' | 'dpm-solver++'; seed: number;
@@ -30,7 +32,7 @@ interface EvaluateFlags {
 }
 
 export function register(command: Command): void {
-  command
+  addExtractorFlags(command)
     .description('Generate videos for held-out clips and measure them against what was asked.')
     .option('--checkpoint <folder>', 'model folder, or a run (default: the released small model)')
     .option('--segmenter <folder>',
@@ -40,7 +42,7 @@ export function register(command: Command): void {
     .option('--i3d <file>', 'weights of I3D, for FVD')
     .addOption(new Option('--preset <name>', 'no --checkpoint and no --data: an untrained model of ' +
       'this size on a phantom made for it, to try the instruments').choices(['tiny']))
-    .option('--data <folder>', 'data set in the CAMUS layout (see `phantom`)')
+    .option('--data <folder>', 'data set in the layout of CAMUS or M&Ms (see `phantom`)')
     .requiredOption('--output <folder>', 'videos, figures and the report; may hold earlier ones')
     .option('--clips <n>', 'how many clips', integer({ min: 1 }), 40)
     .addOption(new Option('--split <name>', 'which patients')
@@ -65,6 +67,7 @@ export function register(command: Command): void {
 }
 
 async function run(flags: EvaluateFlags): Promise<void> {
+  if (await isOfSlices(flags)) return evaluateVolumes(flags);
   if (!flags.reportOnly) await generateAndMeasure(flags);
   const { Results } = await import('../evaluation/results.ts');
   const { collectCard, textReport, writeCard } = await import('../evaluation/report.ts');
@@ -84,7 +87,8 @@ async function generateAndMeasure(flags: EvaluateFlags): Promise<void> {
   const { findCheckpoint } = await import('./model-choice.ts');
   const { conditionNames } = await import('../conditions/condition.ts');
   const { evaluate } = await import('../evaluation/evaluation.ts');
-  const { loadEchoFeatures, loadPublished } = await import('../evaluation/extractors.ts');
+  const { loadEchoFeatures, loadPublished } = await import('../evaluation/feature-extractors.ts');
+  const { openExtractors } = await import('../extractors/extractors.ts');
   const { loadModelFolder, modelHash } = await import('../heartbeat/model-folder.ts');
   const { loadSegmenter, segmenterWeights } = await import('../metrics/segmenter-folder.ts');
   const { setThreads } = await import('../tensor/device.ts');
@@ -101,6 +105,7 @@ async function generateAndMeasure(flags: EvaluateFlags): Promise<void> {
   if (flags.threads !== undefined) setThreads(flags.threads);
   const asked = { float32: 'float32', bf16: 'bfloat16' } as const;
   const dtype = flags.dtype === undefined ? chooseDType(device) : asked[flags.dtype];
+  const chosen = extractorsOf(flags);
   const { folder: checkpoint, data, steps, split } = flags.preset === undefined
     ? { ...flags, folder: findCheckpoint(flags.checkpoint), data: flags.data! }
     : { ...flags, ...await makeTrial(resolve(flags.output), device) };
@@ -111,6 +116,7 @@ async function generateAndMeasure(flags: EvaluateFlags): Promise<void> {
   };
   let progress: ReturnType<typeof startProgress> | null = null;
   try {
+    const extractors = keep(openExtractors(chosen));
     const { segmenter } = keep(loadSegmenter(segmenterFolder, device));
     const echo = keep(loadEchoFeatures(echoFolder, device));
     const published = (['inception', 'i3d'] as const).flatMap((name) =>
@@ -118,8 +124,8 @@ async function generateAndMeasure(flags: EvaluateFlags): Promise<void> {
     const model = keep(loadModelFolder(checkpoint, { device, dtype }));
     const { echoVideo, echoVideoHash } = echo;
     const { done, total } = await evaluate({
-      model, modelHash: modelHash(checkpoint), segmenter, echoVideo, echoVideoHash,
-      extractors: [...echo.extractors, ...published],
+      model, modelHash: modelHash(checkpoint), segmenter, echoVideo, echoVideoHash, extractors,
+      featureExtractors: [...echo.extractors, ...published],
       segmenterHash: sha256(segmenterWeights(segmenterFolder)), data,
       output: resolve(flags.output), clips: flags.clips, split,
       views: flags.view === 'both' ? undefined : [flags.view], base, seed: flags.seed,

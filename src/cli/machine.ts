@@ -1,4 +1,5 @@
 /** What the machine has: processor, memory, disk, and the BLAS library that libtorch brought in. */
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, realpathSync, statfsSync } from 'node:fs';
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import { dirname, resolve } from 'node:path';
@@ -29,6 +30,16 @@ export function memory(): { free: number; total: number } {
   const limit = process.constrainedMemory();
   const total = limit > 0 && limit < totalmem() ? limit : totalmem();
   return { free: Math.min(free, total), total };
+}
+
+/** Bytes in use on a CUDA device, everybody's, as nvidia-smi says; null elsewhere or where it is silent. */
+export function gpuMemoryUsed(device: string): number | null {
+  const [, index = '0'] = /^cuda(?::(\d+))?$/.exec(device) ?? [null];
+  if (!device.startsWith('cuda')) return null;
+  const asked = ['--query-gpu=memory.used', '--format=csv,noheader,nounits', `--id=${index}`];
+  const { stdout, status } = spawnSync('nvidia-smi', asked, { encoding: 'utf8' });
+  const mebibytes = Number(stdout);
+  return status === 0 && Number.isFinite(mebibytes) ? mebibytes * 2 ** 20 : null;
 }
 
 /** Bytes free for this user where `folder` is or will be. Errors: those of the file system. */

@@ -50,6 +50,12 @@ const verbs: readonly Verb[] = [
     load: () => import('./train.ts'),
   },
   {
+    name: 'estimate',
+    summary: 'say what a training takes on this machine: parameters, memory, time, disk',
+    tensors: true,
+    load: () => import('./estimate.ts'),
+  },
+  {
     name: 'evaluate',
     summary: 'measure how well generated videos obey, and whether they look like ultrasound',
     tensors: true,
@@ -74,10 +80,28 @@ const verbs: readonly Verb[] = [
     load: () => import('./demo.ts'),
   },
   {
+    name: 'export',
+    summary: 'write a model as the folder of a diffusers pipeline',
+    tensors: true,
+    load: () => import('./export.ts'),
+  },
+  {
+    name: 'import',
+    summary: 'read an exported folder back as a model',
+    tensors: true,
+    load: () => import('./import.ts'),
+  },
+  {
     name: 'weights',
     summary: 'list, fetch and verify the public pretrained weights that the paper starts from',
     tensors: false,
     load: () => import('./weights.ts'),
+  },
+  {
+    name: 'pack',
+    summary: 'make one archive that runs on a Linux machine without network, npm and Node',
+    tensors: false,
+    load: () => import('./pack.ts'),
   },
 ];
 

@@ -12,22 +12,28 @@ const index = 'model_index.json';
 
 /**
  * The folder with `model_index.json`: the one given (or the model below it, where it is a run or a
- * stage of one), else the released model. Throws (exit 2) when there is none.
+ * stage of one), else the released model. `flag` is the one that gave it. Throws (exit 2) when there
+ * is none.
  */
-export function findCheckpoint(given?: string, releasedModel: string = released): string {
+export function findCheckpoint(
+  given?: string,
+  releasedModel: string = released,
+  flag = '--checkpoint',
+): string {
   if (given === undefined) {
     if (existsSync(join(releasedModel, index))) return releasedModel;
     throw new UserError(
       `expected the released model in ${relative(process.cwd(), releasedModel)}, got none: ` +
-        'name another model folder with --checkpoint, or train one (./heartbeat help train)',
+        `name another model folder with ${flag}, or train one (./heartbeat help train)`,
       { exitCode: 2 },
     );
   }
-  const places = [given, join(given, 'model'), join(given, 'video', 'model')];
+  const below = ['model', join('video', 'model'), join('few-shot', 'model')];
+  const places = [given, ...below.map((folder) => join(given, folder))];
   const found = places.find((place) => existsSync(join(place, index)));
   if (found !== undefined) return found;
   throw new UserError(
-    `--checkpoint ${given}: expected a model folder (with ${index}), ` +
+    `${flag} ${given}: expected a model folder (with ${index}), ` +
       `got ${existsSync(given) ? 'a folder or file without one' : 'no such folder'}`,
     { exitCode: 2 },
   );
@@ -43,7 +49,7 @@ export interface OpenedModel {
 /** As `findCheckpoint`, with what its configuration says. */
 export function openModel(given?: string): OpenedModel {
   const folder = findCheckpoint(given);
-  const { resolution, frames, classes, conditions } = readModelIndex(folder).config;
+  const { resolution, frames, frameAxis, classes, conditions } = readModelIndex(folder).config;
   const side = { height: resolution, width: resolution };
-  return { folder, conditions, size: { stage: 'video', frames, classes, ...side } };
+  return { folder, conditions, size: { stage: 'video', frames, frameAxis, classes, ...side } };
 }

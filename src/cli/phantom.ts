@@ -1,7 +1,7 @@
 /** `./heartbeat phantom`: synthetic echocardiograms (CAMUS layout) or cardiac MRI (M&Ms layout). */
-import { existsSync, readdirSync } from 'node:fs';
 import { Option, type Command } from 'commander';
 import { integer } from './console/flags.ts';
+import { expectNewFolder } from './console/output-folder.ts';
 import { startProgress } from './console/progress.ts';
 import { temporaryOutput } from './console/temporary-output.ts';
 import { UserError } from './console/user-error.ts';
@@ -57,12 +57,7 @@ export function register(command: Command): void {
 async function write(flags: PhantomFlags): Promise<void> {
   const { patients, output } = flags;
   const content = contentOf(flags);
-  if (existsSync(output) && readdirSync(output).length > 0) {
-    throw new UserError(
-      `--output: expected a new or empty folder, got ${output}, which holds files`,
-      { exitCode: 2 },
-    );
-  }
+  expectNewFolder(output);
   const target = temporaryOutput(output);
   const progress = startProgress({ label: 'phantom', total: patients, unit: 'patients' });
   const { seed } = flags;

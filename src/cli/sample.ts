@@ -7,11 +7,13 @@ import { integer, namedNumber, number } from './console/flags.ts';
 import { expectNewFolder } from './console/output-folder.ts';
 import { catchSignals, throwIfStopped } from './console/signals.ts';
 import { UserError } from './console/user-error.ts';
+import { addExtractorFlags, extractorsOf, type ExtractorFlags } from './extractor-flags.ts';
 import type { SampledClips, SamplingFlags } from './sampling.ts';
 
-type SampleFlags = ConditionFlags & SamplingFlags & {
+type SampleFlags = ConditionFlags & SamplingFlags & ExtractorFlags & {
   readonly numInferenceSteps?: number;
   readonly checkpoint?: string;
+  readonly time?: number;
   readonly count: number;
   readonly output: string;
 };
@@ -22,10 +24,12 @@ Examples:
   ./heartbeat sample --text 4CH --mask ED_gt.nii.gz ES_gt.nii.gz --image ED.nii.gz \\
       --skeleton mask --flow mask --seed 7 --output out
   ./heartbeat sample --sketch drawing.png --arrow valve.json --count 4 --output out
+  ./heartbeat sample --checkpoint runs/mri --text SAX --mask A0S9V9_sa_gt.nii.gz --output out
 
 Every condition may be left out; any of them together is fine. Pictures of any size are centred
 in the model's square. The folder gets video.mp4, video.gif, video.nii.gz, frames/, sheet.png (the
-conditions under the frames) and recipe.json, which is inside every file as well. docs/sampling.md
+conditions under the frames) and recipe.json, which is inside every file as well; a model of slices
+(train few-shot) writes volume.nii.gz and slices/ instead of the video. docs/sampling.md
 tells the file formats. Ctrl+C stops after the step and leaves nothing half-written.`;
 
 export function register(command: Command): void {
@@ -36,9 +40,12 @@ export function register(command: Command): void {
   for (const { flags } of conditions) {
     for (const { flag, help } of flags) command.option(flag, help);
   }
+  addExtractorFlags(command);
   addSamplingFlags(command)
     .option('--count <n>', 'clips, of seeds seed, seed + 1, ...', integer({ min: 1, max: 9999 }), 1)
     .option('--checkpoint <folder>', 'model folder or run (default: the released models/small)')
+    .option('--time <t>', 'MRI: frame of a cine mask (default: the first with labels)',
+      integer({ min: 0 }))
     .requiredOption('--output <folder>', 'where to write; a new or empty folder')
     .addHelpText('after', examples)
     .action(sample);
@@ -77,11 +84,16 @@ async function sample(flags: SampleFlags): Promise<void> {
   const usage = conflictOf(flags);
   if (usage !== null) throw new UserError(usage, { exitCode: 2 });
   const sampling = checkSampling(flags, count);
+  const chosen = extractorsOf(flags);
   expectNewFolder(output);
   catchSignals();
   const { openModel } = await import('./model-choice.ts');
   const model = openModel(checkpoint);
-  const given = await readInputs(flags, model.size);
+  const { openExtractors } = await import('../extractors/extractors.ts');
+  const extractors = openExtractors(chosen);
+  const given = await readInputs(flags, model.size, { extractors, time: flags.time })
+    .finally(() => extractors.dispose());
+  expectExtracted(extractors.identity, given);
   expectKnown(given, model.conditions, model.folder);
   expectGiven(sampling, given);
   for (const note of given.notes) process.stderr.write(`note: ${note}\n`);
@@ -127,6 +139,18 @@ export function expectGiven(flags: SamplingFlags, { inputs }: UserInputs): void 
       `(${given.join(', ') || 'none is'}), got ${absent}`,
     { exitCode: 2 },
   );
+}
+
+/** A network that had nothing to look at is a mistake that would otherwise go unseen. */
+function expectExtracted(
+  identity: Readonly<Partial<Record<'flow' | 'sketch', string>>>, { sources }: UserInputs,
+): void {
+  const pictures = { flow: 'a video to follow (--flow)', sketch: 'a frame to draw (--sketch-from)' };
+  for (const kind of ['flow', 'sketch'] as const) {
+    const used = sources.some((source) => source.condition === kind && source.extractor !== undefined);
+    if (identity[kind] === undefined || used) continue;
+    throw new UserError(`--${kind}-extractor: expected ${pictures[kind]}, got none`, { exitCode: 2 });
+  }
 }
 
 function expectKnown({ sources }: UserInputs, known: readonly string[], folder: string): void {

@@ -3,15 +3,16 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { conditionNames } from '../conditions/condition.ts';
 import type { ConditionInputs, ConditionName } from '../conditions/condition.ts';
+import { exportSlices } from '../data/export-slices.ts';
 import { exportVideo } from '../data/export.ts';
 import type { SamplerName } from '../diffusion/sampler.ts';
-import type { Frames } from '../frames/frames.ts';
+import { selectFrames, type Frames } from '../frames/frames.ts';
 import type { Recipe } from '../frames/recipe.ts';
 import type { HeartBeat } from '../heartbeat/heartbeat.ts';
 import { loadModelFolder, modelHash } from '../heartbeat/model-folder.ts';
 import { synthesisDefaults, synthesize } from '../heartbeat/synthesis.ts';
 import type { UserInputs } from '../inputs/inputs.ts';
-import { makeSheet } from '../inputs/sheet.ts';
+import { makeSheet, type SheetOptions } from '../inputs/sheet.ts';
 import { availableDevices, getThreads, setThreads } from '../tensor/device.ts';
 import { startProgress } from './console/progress.ts';
 import { receivedSignal, throwIfStopped } from './console/signals.ts';
@@ -96,7 +97,7 @@ export async function runSampling(job: SamplingJob): Promise<SampledClips> {
       await throwIfStopped();
       const folder = count === 1 ? output : join(output, `seed-${seed}`);
       const recipe = makeRecipe(job, model, { ...settings, seed, dtype, device }, hash);
-      paths.push(...(await writeClip(folder, video, inputs, job, recipe)));
+      paths.push(...(await writeClip(folder, video, inputs, job, recipe, model.config.frameAxis)));
     }
     const seconds = milliseconds / 1000;
     progress.finish();
@@ -138,11 +139,23 @@ async function writeClip(
   inputs: ConditionInputs,
   job: SamplingJob,
   recipe: Recipe,
+  frameAxis: 'time' | 'slice',
 ): Promise<string[]> {
   const { given } = job;
   const flow = inputs.flow as Frames | undefined;
   const { seed } = recipe.sampling as { seed: number };
   const asked = conditionNames.filter((name) => inputs[name] !== undefined);
+  const sheet = {
+    title: 'HeartBeat',
+    notes: [
+      `seed ${seed}; ` +
+        (asked.length > 0 ? `conditions: ${asked.join(', ')}` : 'no condition'),
+    ],
+    strength: job.flags.strength ?? {},
+    es: given.es,
+    kind: given.kind,
+  };
+  if (frameAxis === 'slice') return writeSlices(folder, clampVideo(video), inputs, given, recipe, sheet);
   const written = await exportVideo(folder, {
     video: clampVideo(video),
     frameRate: given.frameRate ?? video.frames / BEAT_SECONDS,
@@ -150,22 +163,34 @@ async function writeClip(
     recipe,
     masks: inputs.mask === undefined ? null : given.masks,
     flow: flow ?? null,
-    sheet: makeSheet(video, inputs, {
-      title: 'HeartBeat',
-      notes: [
-        `seed ${seed}; ` +
-          (asked.length > 0 ? `conditions: ${asked.join(', ')}` : 'no condition'),
-      ],
-      strength: job.flags.strength ?? {},
-      es: given.es,
-      kind: given.kind,
+    sheet: makeSheet(video, inputs, sheet),
+  });
+  return withoutPictures(written, join(folder, 'frames'));
+}
+
+/** Each slice of the asked volume once; without a mask all that the model made. */
+async function writeSlices(
+  folder: string, video: Frames, inputs: ConditionInputs, given: UserInputs, recipe: Recipe,
+  sheet: SheetOptions,
+): Promise<string[]> {
+  const frames = given.slices?.frames ?? Array.from({ length: video.frames }, (_, t) => t);
+  const slices = selectFrames(video, frames);
+  const mask = inputs.mask as Frames | undefined;
+  const shown = { ...inputs, ...(mask && { mask: selectFrames(mask, frames) }) };
+  const [x, y] = given.spacing ?? [1, 1];
+  const written = await exportSlices(folder, {
+    slices, recipe, spacing: [x, y, given.slices?.spacing ?? 1],
+    masks: mask && given.masks ? selectFrames(given.masks, frames) : null,
+    sheet: makeSheet(slices, shown, {
+      ...sheet, frameNames: { 0: 'base', ...(frames.length > 1 && { [frames.length - 1]: 'apex' }) },
     }),
   });
-  const frames = join(folder, 'frames');
-  return [
-    ...written.filter((path) => !path.startsWith(frames)),
-    join(frames, '/'),
-  ];
+  return withoutPictures(written, join(folder, 'slices'));
+}
+
+/** The files, and in place of a folder's pictures the folder. */
+function withoutPictures(paths: readonly string[], folder: string): string[] {
+  return [...paths.filter((path) => !path.startsWith(folder)), join(folder, '/')];
 }
 
 function threadsText(count: number): string {

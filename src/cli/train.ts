@@ -1,10 +1,14 @@
-/** `train vae | image-encoder | image | video`: the trainings of a run, in this order. */
+/** `train vae | image-encoder | image | video | segmenter`, in this order, and `train few-shot`. */
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { StageName } from '../training/runs.ts';
-import { addRunFlags, clipStore, throwIfSignalled, type RunFlags } from './clip-loading.ts';
-import { startProgress, type Progress } from './console/progress.ts';
+import { addRunFlags, clipStore, configSources, throwIfSignalled, type RunFlags } from './clip-loading.ts';
+import { expectWritable } from './console/output-folder.ts';
 import { catchSignals } from './console/signals.ts';
+import { extractorOverrides } from './extractor-flags.ts';
+import { addRecipeFlags, recipeOverrides, type RecipeFlags } from './recipe-flags.ts';
+import { registerFewShot } from './train-few-shot.ts';
+import { addResumeFlag, watchTraining, type ResumeFlags } from './watch-training.ts';
 
 const stages: readonly { name: StageName; summary: string }[] = [
   { name: 'vae', summary: 'the autoencoder: pictures to latents and back' },
@@ -14,18 +18,6 @@ const stages: readonly { name: StageName; summary: string }[] = [
   { name: 'segmenter', summary: 'the network that measures generated videos' },
   { name: 'echo-video', summary: 'the network that measures clips by phase, EF and view' },
 ];
-
-/** Flags in diffusers' words, and the key of a stage's optimizer that each sets. */
-const recipeFlags = [
-  ['--train-batch-size <n>', 'trainBatchSize', 'samples of one forward pass'],
-  ['--gradient-accumulation-steps <n>', 'gradientAccumulationSteps', 'forward passes of one step'],
-  ['--max-train-steps <n>', 'maxTrainSteps', 'optimizer steps in all'],
-  ['--learning-rate <x>', 'learningRate', 'peak learning rate'],
-  ['--lr-warmup-steps <n>', 'lrWarmupSteps', 'steps until the peak'],
-  ['--lr-scheduler <name>', 'lrScheduler', 'cosine or constant'],
-  ['--max-grad-norm <x>', 'maxGradNorm', 'gradient clipping'],
-  ['--mixed-precision <type>', 'mixedPrecision', 'no or bf16'],
-] as const;
 
 const examples = `
 Examples:
@@ -47,31 +39,21 @@ export function register(command: Command): void {
     .addHelpText('after', examples);
   for (const { name, summary } of stages) {
     const sub = command.command(name).summary(summary).description(`Train ${summary}.`);
-    addRunFlags(sub, `the run; this part writes below <output>/${name}`)
-      .option('--resume-from-checkpoint <which>', '"latest", checkpoint-<step> or a path')
-      .option('--device <name>', 'cpu, cuda, cuda:0 or mps', 'cpu');
-    for (const [flag, , help] of recipeFlags) sub.option(flag, help);
-    sub.addHelpText('after', examples).action((flags: TrainFlags) => train(name, flags));
+    addResumeFlag(addRunFlags(sub, `the run; this part writes below <output>/${name}`))
+      .option('--dry-run', 'two steps on made-up clips: parameters, memory, time and disk, then nothing');
+    addRecipeFlags(sub).addHelpText('after', examples)
+      .action((flags: TrainFlags) => train(name, flags));
   }
+  registerFewShot(command);
 }
 
-interface TrainFlags extends RunFlags, Partial<Record<RecipeFlag, string>> {
-  readonly resumeFromCheckpoint?: string;
-  readonly device: string;
-}
-type RecipeFlag = (typeof recipeFlags)[number][1];
-
-/** The flags of the recipe as overrides of the stage's optimizers. */
-function recipeOf(name: StageName, flags: TrainFlags): string[] {
-  const key = name === 'image-encoder' ? 'imageEncoder' : name === 'echo-video' ? 'echoVideo' : name;
-  const optimizers = name === 'vae' ? ['generator', 'discriminator'] : ['optimization'];
-  return recipeFlags.flatMap(([, option]) => {
-    const value = flags[option];
-    return value === undefined ? [] : optimizers.map((of) => `${key}.${of}.${option}=${value}`);
-  });
+interface TrainFlags extends RunFlags, RecipeFlags, ResumeFlags {
+  readonly dryRun?: boolean;
 }
 
 async function train(name: StageName, flags: TrainFlags): Promise<void> {
+  if (flags.dryRun) return dryRun(name, flags);
+  expectWritable(flags.output);
   const { claimFolder } = await import('../training/stage-folder.ts');
   const release = claimFolder(join(resolve(flags.output), name), flags.resumeFromCheckpoint === undefined);
   try {
@@ -81,20 +63,36 @@ async function train(name: StageName, flags: TrainFlags): Promise<void> {
   }
 }
 
+const sourcesOf = (name: StageName, flags: TrainFlags) =>
+  configSources(flags, [...extractorOverrides(flags), ...recipeOverrides(name, flags)]);
+
+/** What this training takes, with the held-out patients of its data; neither reads clips nor writes. */
+async function dryRun(name: StageName, flags: TrainFlags): Promise<void> {
+  const { resolveConfig } = await import('../training/config.ts');
+  const { setThreads } = await import('../tensor/device.ts');
+  const { listClips } = await import('../data/clips.ts');
+  const { printEstimate } = await import('./estimate.ts');
+  if (flags.threads !== undefined) setThreads(flags.threads);
+  const config = resolveConfig(sourcesOf(name, flags));
+  const { frames } = config.model;
+  const listed = (split: 'training' | 'validation') => listClips(flags.data, { split, views: config.views, frames });
+  const [clips, held] = [listed('training').length, listed('validation').length];
+  await printEstimate(name, config, flags, { frames: held * frames, clips: held });
+  process.stdout.write(`${'data'.padEnd(12)}${clips} clips to train on, ${held} held out\n`);
+}
+
 async function trainClaimed(name: StageName, flags: TrainFlags): Promise<void> {
   catchSignals();
   const { resolveConfig } = await import('../training/config.ts');
   const { addLatents, loadSplit } = await import('../training/clip-store.ts');
+  const { expectSources } = await import('../training/components.ts');
   const { trainStage } = await import('../training/runs.ts');
-  const { openRunLog } = await import('../training/run-log.ts');
   const { setThreads } = await import('../tensor/device.ts');
-  const { findCheckpoint } = await import('../training/checkpoint.ts');
   if (flags.threads !== undefined) setThreads(flags.threads);
-  const { preset, config: file, seed } = flags;
-  const overrides = [...flags.set, ...recipeOf(name, flags)];
-  const config = resolveConfig({ preset, file, seed, overrides });
+  const config = resolveConfig(sourcesOf(name, flags));
 
   const run = resolve(flags.output);
+  expectSources(name, config, run);
   const store = clipStore(flags, config);
   const clips = await loadSplit('training', store);
   const validation = await loadSplit('validation', store);
@@ -102,33 +100,8 @@ async function trainClaimed(name: StageName, flags: TrainFlags): Promise<void> {
   if (latent) await addLatents([...clips, ...validation], run, store);
   throwIfSignalled();
 
-  const folder = join(run, name);
-  const resumeFrom = flags.resumeFromCheckpoint ?? null;
-  const from = resumeFrom === null ? null : findCheckpoint(folder, resumeFrom);
-  const resumeStep = from === null ? undefined : Number(/(\d+)$/.exec(from)?.[1]);
-  const log = openRunLog(folder, { resumeStep });
-  const { device } = flags;
-  let bar: Progress | null = null;
-  try {
-    const { step, finished } = await trainStage(name, {
-      config, run, train: clips, validation, device, log, resumeFrom,
-      stopRequested: () => store.stopRequested?.() ?? false,
-      onProgress: (done, total, scalars) => {
-        bar ??= startProgress({ label: name, total, unit: 'steps', initial: done });
-        bar.update(done, describe(scalars));
-      },
-    });
-    (bar as Progress | null)?.finish();
-    if (!finished) {
-      throwIfSignalled(`stopped at step ${step}, saved: --resume-from-checkpoint latest goes on`);
-    }
-    process.stdout.write(`${join(folder, 'model')}\n`);
-  } finally {
-    log.close();
-  }
-}
-
-function describe(scalars: Record<string, number>): string {
-  const parts = Object.entries(scalars).map(([name, value]) => `${name} ${value.toPrecision(4)}`);
-  return parts.join(', ');
+  await watchTraining(join(run, name), name, flags.resumeFromCheckpoint, (watched) => trainStage(name, {
+    ...watched, config, run, train: clips, validation, device: flags.device, cache: store.cache,
+    stopRequested: () => store.stopRequested?.() ?? false,
+  }));
 }

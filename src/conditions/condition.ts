@@ -182,8 +182,11 @@ export function conditionsOfStage(stage: 'image' | 'video'): readonly Condition[
   return conditions.filter(({ stages }) => stages.includes(stage));
 }
 
-/** `heartbeat`: drop in training so that every subset is learned; `none`: the paper's own words. */
-export type ConditionDropout = 'heartbeat' | 'none';
+/**
+ * `heartbeat`: drop in training so that every subset is learned; `none`: the paper's own words; or
+ * the probability of each condition to be dropped by itself, 0 where it is not named.
+ */
+export type ConditionDropout = 'heartbeat' | 'none' | Readonly<Partial<Record<ConditionName, number>>>;
 
 /** All dropped, all kept, otherwise each by itself (PAPER section 1; VideoComposer's numbers). */
 export const DROPOUT_RATES = { dropAll: 0.1, keepAll: 0.1, dropEach: 0.5 } as const;
@@ -199,7 +202,9 @@ export function dropConditions(
   const fate = stream.uniform();
   const { dropAll, keepAll, dropEach } = DROPOUT_RATES;
   const entries = conditionNames.map((name) => {
-    const own = stream.uniform() >= dropEach;
+    const draw = stream.uniform();
+    if (typeof dropout === 'object') return [name, draw >= (dropout[name] ?? 0)];
+    const own = draw >= dropEach;
     const kept = fate < dropAll ? false : fate < dropAll + keepAll ? true : own;
     return [name, dropout === 'none' || kept];
   });

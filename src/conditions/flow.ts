@@ -51,40 +51,65 @@ export function holdLast(flow: Frames, last: LastFlow): void {
   }
 }
 
-function estimateFlow(
-  cv: OpenCv,
+/**
+ * Flow of a video from the motion of its pairs of frames: checked, divided by the longer side, zero
+ * outside the sector (found where none is given), the last frame by `last`.
+ *
+ * @param displacement pixels (dx, dy) of each pixel of frame `from` to frame `to`, one pair after
+ * the other, row by row
+ */
+export function flowOfPairs(
   video: Frames,
   sector: Labels | null,
   last: LastFlow,
+  displacement: (from: number, to: number) => Float32Array,
 ): Frames {
   checkFrames(video, 'flow', { channels: 1, minimum: -1e-3, maximum: 1 + 1e-3 });
   const { frames, height, width } = video;
   const inside = sector ? sectorPlane(sector, video) : wholeSector(video);
   const flow = floatFrames({ channels: 2, frames, height, width });
   const side = Math.max(height, width);
+  for (const [from, to] of framePairs(frames, last)) {
+    const found = displacement(from, to);
+    const [dx, dy] = [plane(flow, 0, from), plane(flow, 1, from)];
+    for (let i = 0; i < inside.length; i++) {
+      if (!inside[i]) continue;
+      dx[i] = found[2 * i] / side;
+      dy[i] = found[2 * i + 1] / side;
+    }
+  }
+  holdLast(flow, last);
+  return flow;
+}
+
+function estimateFlow(
+  cv: OpenCv,
+  video: Frames,
+  sector: Labels | null,
+  last: LastFlow,
+): Frames {
+  const side = Math.max(video.height, video.width);
   const window = Math.max(5, 2 * Math.round((FARNEBACK.window * side - 1) / 2) + 1);
-  const grey = Array.from({ length: frames }, (_, t) => greyMatrix(cv, video, t));
+  const grey = new Map<number, Matrix>();
+  const frame = (t: number) => {
+    const matrix = grey.get(t) ?? greyMatrix(cv, video, t);
+    grey.set(t, matrix);
+    return matrix;
+  };
   const found = new cv.Mat();
   try {
-    for (const [from, to] of framePairs(frames, last)) {
+    return flowOfPairs(video, sector, last, (from, to) => {
       cv.calcOpticalFlowFarneback(
-        grey[from], grey[to], found,
+        frame(from), frame(to), found,
         FARNEBACK.pyramidScale, FARNEBACK.levels, window, FARNEBACK.iterations,
         FARNEBACK.neighbours, FARNEBACK.sigma,
         FARNEBACK.gaussianWindow ? cv.OPTFLOW_FARNEBACK_GAUSSIAN : 0,
       );
-      const [dx, dy] = [plane(flow, 0, from), plane(flow, 1, from)];
-      for (let i = 0; i < inside.length; i++) {
-        if (!inside[i]) continue;
-        dx[i] = found.data32F[2 * i] / side;
-        dy[i] = found.data32F[2 * i + 1] / side;
-      }
-    }
+      return found.data32F;
+    });
   } finally {
-    for (const matrix of [...grey, found]) matrix.delete();
+    for (const matrix of [...grey.values(), found]) matrix.delete();
   }
-  holdLast(flow, last);
-  return flow;
 }
 
 function sectorPlane(sector: Labels, video: Frames): Uint8Array {

@@ -6,9 +6,13 @@
 import { checkFrames, floatFrames, plane } from '../frames/frames.ts';
 import type { Frames, Labels } from '../frames/frames.ts';
 import { samplePlane } from '../frames/sample-plane.ts';
-import { signedDistance } from './distance.ts';
-import { findSector } from './sector.ts';
+import {
+  addOutline, clamp, ease, fadeAtBorder, fillOutside, percentile, sketchPlace,
+} from './sketch-place.ts';
 import { slopePlanes, smoothPlane } from './smoothing.ts';
+
+/** How a sketch is found: `extractSketch`, or a network that does likewise. */
+export type SketchExtractor = (frame: Frames, sector?: Labels | null) => Frames;
 
 /** Scales in pixels of a picture 128 wide, with their shares; coarse ones vote speckle down. */
 const SCALES = [
@@ -24,48 +28,21 @@ const SCALES = [
 export function extractSketch(frame: Frames, sector: Labels | null = null): Frames {
   checkFrames(frame, 'sketch', { channels: 1, frames: 1 });
   const { height, width } = frame;
-  const inside = sector ? plane(sector, 0, 0) : findSector(frame.data, height, width);
-  const depth = signedDistance(inside, height, width);
-  const unit = Math.max(height, width) / 128;
-  const edges = edgeStrength(fillOutside(frame.data, inside, height, width), height, width, unit);
-  // Slopes at the fan's border are the border's own: it is drawn once, as its outline.
-  for (let i = 0; i < edges.length; i++) edges[i] *= clamp((depth[i] - 1.5 * unit) / (2 * unit));
+  const place = sketchPlace(frame, sector);
+  const { inside, unit } = place;
+  const edges = edgeStrength(fillOutside(frame.data, place), height, width, unit);
+  fadeAtBorder(edges, place);
   const strongest = percentile(edges, inside, 0.985);
   const around = smoothPlane(edges, height, width, 12 * unit);
-  const result = floatFrames({ channels: 1, frames: 1, height, width });
-  for (let i = 0; i < edges.length; i++) {
+  const lines = edges.map((edge, i) => {
     // Half way to the strength of the neighbourhood: faint walls in the dark part are drawn too.
     const measure = Math.sqrt(strongest * Math.max(4 * around[i], 0.35 * strongest));
-    const value = strongest > 0 ? clamp(edges[i] / measure) : 0;
-    const line = 0.95 * ease(clamp((value - 0.12) / 0.75));
-    const outline = 0.8 * Math.exp(-(((depth[i] - 0.5) / (0.8 * unit)) ** 2) / 2);
-    result.data[i] = Math.max(line, onBorder(i, height, width, unit) ? 0 : outline);
-  }
-  return { ...result, data: smoothPlane(result.data, height, width, 0.5 * unit) };
-}
-
-/** The picture's own frame is no outline of a sector that fills it. */
-function onBorder(index: number, height: number, width: number, unit: number): boolean {
-  const x = index % width;
-  const y = (index - x) / width;
-  return Math.min(x, y, width - 1 - x, height - 1 - y) < 1.5 * unit;
-}
-
-/** The outside takes on the nearby inside, so that the border makes no slope of its own. */
-function fillOutside(
-  values: Float32Array,
-  inside: Uint8Array,
-  height: number,
-  width: number,
-): Float32Array {
-  const spread = (sigma: number) => {
-    const kept = values.map((value, i) => (inside[i] ? value : 0));
-    const sums = smoothPlane(kept, height, width, sigma);
-    const weights = smoothPlane(Float32Array.from(inside), height, width, sigma);
-    return sums.map((sum, i) => (weights[i] > 1e-4 ? sum / weights[i] : 0));
-  };
-  const near = spread(Math.max(height, width) / 40);
-  return values.map((value, i) => (inside[i] ? value : near[i]));
+    const value = strongest > 0 ? clamp(edge / measure) : 0;
+    return 0.95 * ease(clamp((value - 0.12) / 0.75));
+  });
+  addOutline(lines, place);
+  const data = smoothPlane(lines, height, width, 0.5 * unit);
+  return floatFrames({ channels: 1, frames: 1, height, width }, data);
 }
 
 /** Mean over the scales of the thinned slope, each scale by its own spread. */
@@ -114,11 +91,6 @@ function thinEdges(
   return result;
 }
 
-function percentile(values: Float32Array, inside: Uint8Array, share: number): number {
-  const sorted = values.filter((_, i) => inside[i]).sort();
-  return sorted.length === 0 ? 0 : sorted[Math.floor(share * (sorted.length - 1))];
-}
-
 /**
  * A drawn sketch (1 or 3 channels, 1 frame) as the model takes it: 1 1 h w, lines bright on black,
  * stretched to [0,1]. Paper is what most pixels are: a light picture is turned over. A picture of
@@ -149,12 +121,4 @@ export function normaliseSketch(drawing: Frames, where = 'sketch'): Frames {
     result.data[i] = light ? 1 - value : value;
   }
   return result;
-}
-
-function clamp(value: number): number {
-  return Math.min(Math.max(value, 0), 1);
-}
-
-function ease(value: number): number {
-  return value * value * (3 - 2 * value);
 }

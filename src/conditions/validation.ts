@@ -7,6 +7,8 @@ import type { Condition, ConditionInputs, ConditionName } from './condition.ts';
 export interface ModelSize {
   readonly stage: 'image' | 'video';
   readonly frames: number;
+  /** What the frames follow; a heart beat when it is not said. */
+  readonly frameAxis?: 'time' | 'slice';
   readonly height: number;
   readonly width: number;
   /** Labels of the data set, background included. */

@@ -101,11 +101,18 @@ export function mnmsFile(folder: string, id: string, part: '_sa' | '_sa_gt'): st
   return [`${stem}.nii.gz`, `${stem}.nii`].find((file) => existsSync(file)) ?? null;
 }
 
+/** Whether `path` is a data set in the layout of M&Ms rather than another one, or OpenDataset itself. */
+export function isMnms(path: string): boolean {
+  return openDatasetIn(path) !== undefined;
+}
+
+function openDatasetIn(path: string): string | undefined {
+  return [join(path, 'OpenDataset'), path].find((place) =>
+    ['Training', 'Validation', 'Testing'].some((name) => isFolder(join(place, name))));
+}
+
 function findOpenDataset(path: string): string {
-  const places = [join(path, 'OpenDataset'), path];
-  const found = places.find((place) =>
-    ['Training', 'Validation', 'Testing'].some((name) => isFolder(join(place, name))),
-  );
+  const found = openDatasetIn(path);
   if (found) return found;
   const got = isFolder(path)
     ? 'a folder without these'

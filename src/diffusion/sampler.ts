@@ -16,14 +16,22 @@ export interface Sampler {
 export const samplerNames = ['ddim', 'dpm-solver++'] as const;
 export type SamplerName = (typeof samplerNames)[number];
 
-/** T/steps apart from 0, shifted by `steps_offset`: diffusers' "leading" spacing, Stable Diffusion's. */
-function leading(schedule: NoiseSchedule, steps: number): number[] {
+/**
+ * The steps of the schedule that are visited, from noisy to clean, in diffusers' "leading" (T/steps apart from
+ * 0, shifted by `steps_offset`) or "trailing" spacing (T/steps apart from T - 1), or in Song's "quadratic" one.
+ *
+ * @param leading diffusers' own of the sampler, step by step from the clean end
+ */
+function visited(schedule: NoiseSchedule, steps: number, leading: (i: number) => number): number[] {
   if (!Number.isInteger(steps) || steps < 1 || steps >= schedule.steps) {
     throw new Error(`sampler: expected 1..${schedule.steps - 1} inference steps, got ${steps}`);
   }
-  const stride = Math.floor(schedule.steps / steps);
-  const last = schedule.steps - 1;
-  const at = (i: number) => Math.min(i * stride + schedule.config.steps_offset, last);
+  const { steps: T, config: { timestep_spacing, steps_offset } } = schedule;
+  const at = {
+    leading: (i: number) => Math.min(leading(i) + steps_offset, T - 1),
+    trailing: (i: number) => Math.round(T * ((i + 1) / steps)) - 1,
+    quadratic: (i: number) => Math.max(i, Math.round((T - 1) * ((i + 1) / steps) ** 2)),
+  }[timestep_spacing];
   return Array.from({ length: steps }, (_, i) => at(steps - 1 - i));
 }
 
@@ -32,13 +40,13 @@ function leading(schedule: NoiseSchedule, steps: number): number[] {
  * z_s = sqrt(a_s) z_0 + sqrt(1 - a_s) epsilon, with z_0 and epsilon read off the prediction.
  */
 export function ddim(schedule: NoiseSchedule, steps: number): Sampler {
-  const timesteps = leading(schedule, steps);
   const stride = Math.floor(schedule.steps / steps);
+  const timesteps = visited(schedule, steps, (i) => i * stride);
   return {
     timesteps,
     step(zt, prediction, index) {
       const t = timesteps[index];
-      const s = t - stride;
+      const s = timesteps[index + 1] ?? -1;
       const { z0, epsilon } = readPrediction(schedule, zt, prediction, t);
       return { z: z0.mul(schedule.signal(s)).add(epsilon, schedule.noise(s)), memory: null };
     },
@@ -51,10 +59,8 @@ export function ddim(schedule: NoiseSchedule, steps: number): Sampler {
  */
 export function dpmSolver(schedule: NoiseSchedule, steps: number): Sampler {
   // diffusers spreads these over steps + 1 points and leaves the cleanest out
-  const spread = (i: number) => Math.floor(schedule.steps / (steps + 1)) * i;
-  const offset = schedule.config.steps_offset;
-  if (!Number.isInteger(steps) || steps < 1 || steps >= schedule.steps) leading(schedule, steps);
-  const timesteps = Array.from({ length: steps }, (_, i) => spread(steps - i) + offset);
+  const stride = Math.floor(schedule.steps / (steps + 1));
+  const timesteps = visited(schedule, steps, (i) => stride * (i + 1));
   const lambda = (t: number) => Math.log(schedule.signal(t) / schedule.noise(t));
   return {
     timesteps,

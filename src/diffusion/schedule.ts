@@ -9,6 +9,12 @@ export const schedulerConfig = z.strictObject({
   prediction_type: z.enum(['epsilon', 'v_prediction']).default('epsilon'),
   steps_offset: z.int().nonnegative().default(1),
   set_alpha_to_one: z.boolean().default(false),
+  /**
+   * Which steps a sampler visits. `leading` is Stable Diffusion's; `trailing` begins at the noisiest step (Lin
+   * et al. 2024); `quadratic` (Song et al. 2021, appendix D.2) does too, and takes most of its steps where
+   * little noise is left: there speckle is decided.
+   */
+  timestep_spacing: z.enum(['leading', 'trailing', 'quadratic']).default('leading'),
 });
 export type SchedulerConfig = z.infer<typeof schedulerConfig>;
 

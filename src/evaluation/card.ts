@@ -3,7 +3,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { figures } from './figures.ts';
-import type { ExtractorAbout } from './extractors.ts';
+import type { ExtractorAbout } from './feature-extractors.ts';
 import type { ClipResult, InstrumentHashes, Settings } from './results.ts';
 import type { SetDistance } from './set-distances.ts';
 import type { Summary } from './summary.ts';

@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ConditionInputs, ConditionName } from '../conditions/condition.ts';
 import { loadFlowEstimator } from '../conditions/flow.ts';
+import type { Extractors } from '../extractors/extractors.ts';
 import type { Split, View } from '../data/camus-folder.ts';
 import { listClips, type ClipSource } from '../data/clips.ts';
 import type { SamplerName } from '../diffusion/sampler.ts';
@@ -14,7 +15,7 @@ import type { Segmenter } from '../metrics/segmenter.ts';
 import type { EchoVideo } from '../models/echo-video.ts';
 import { sourceFiles } from '../training/prepare.ts';
 import { drawContactSheet } from './contact-sheet.ts';
-import type { Extractor } from './extractors.ts';
+import type { FeatureExtractor } from './feature-extractors.ts';
 import { measureVideo, type Measurement } from './measure.ts';
 import { Results, type ClipResult } from './results.ts';
 import { planRuns, type Run } from './runs.ts';
@@ -30,7 +31,7 @@ export interface EvaluationOptions {
   readonly echoVideo: EchoVideo;
   readonly echoVideoHash: string;
   /** Whose features sets of videos are compared by; none when absent. */
-  readonly extractors?: readonly Extractor[];
+  readonly featureExtractors?: readonly FeatureExtractor[];
   /** Root of a data set in the CAMUS layout. */
   readonly data: string;
   readonly output: string;
@@ -45,6 +46,11 @@ export interface EvaluationOptions {
   readonly sampler?: SamplerName;
   /** How many clips get a contact sheet. */
   readonly sheets?: number;
+  /**
+   * Of the conditions given: those that the model was trained with, the built-in ones by default.
+   * Measured is with the built-in ones always.
+   */
+  readonly extractors?: Extractors;
   readonly onProgress?: (done: number, total: number, note: string) => void;
   readonly report?: (line: string) => void;
   readonly stopRequested?: () => boolean;
@@ -65,16 +71,18 @@ export interface EvaluationResult {
 export async function evaluate(options: EvaluationOptions): Promise<EvaluationResult> {
   const {
     model, segmenter, output, split = 'testing', base, seed = 0, numInferenceSteps = 50,
-    guidanceScale = 2, sampler = 'ddim', sheets = 4, extractors = [],
+    guidanceScale = 2, sampler = 'ddim', sheets = 4, featureExtractors = [],
     stopRequested = () => false,
   } = options;
   const { resolution, frames, conditions: known } = model.config;
   const plan = planRuns(known, base);
+  const identity = options.extractors?.identity ?? {};
   const results = new Results(output);
   results.open({
     model: options.modelHash, seed, numInferenceSteps, guidanceScale, sampler,
     precision: model.components.unet.dtype, base: base ?? ['text', 'mask'], split, resolution,
     frames, plan,
+    ...(Object.keys(identity).length > 0 ? { extractors: identity } : {}),
   });
   const sources = chooseClips(options, split, seed);
   const { echoVideo, segmenterHash, echoVideoHash } = options;
@@ -84,14 +92,14 @@ export async function evaluate(options: EvaluationOptions): Promise<EvaluationRe
   let done = 0;
   for (const [index, source] of sources.entries()) {
     if (stopRequested()) return { results, done: index, total: sources.length };
-    const missing = extractors.filter(({ about }) =>
+    const missing = featureExtractors.filter(({ about }) =>
       results.features(source.id, about.name)?.about.sha256 !== about.sha256);
     if (missing.length === 0 && results.result(source.id, hashes) !== null) {
       done += plan.runs.length;
       options.onProgress?.(done, total, source.id);
       continue;
     }
-    const subject = await readSubject(source, model);
+    const subject = await readSubject(source, model, options.extractors);
     results.claim(subject.id, subject.hash, subject.masks);
     const videos = new Map<string, Frames>();
     for (const run of plan.runs) {

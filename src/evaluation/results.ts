@@ -15,7 +15,7 @@ import { scope } from '../tensor/memory.ts';
 import { readSafetensors, writeSafetensors } from '../tensor/safetensors.ts';
 import { tensor } from '../tensor/tensor.ts';
 import { firstDifference } from '../training/loop.ts';
-import type { ExtractorAbout } from './extractors.ts';
+import type { ExtractorAbout } from './feature-extractors.ts';
 import type { Measurement } from './measure.ts';
 import type { Plan } from './runs.ts';
 
@@ -33,6 +33,8 @@ export interface Settings {
   readonly resolution: number;
   readonly frames: number;
   readonly plan: Plan;
+  /** Of the conditions given, where a network found them. */
+  readonly extractors?: Readonly<Partial<Record<'flow' | 'sketch', string>>>;
 }
 
 /** Bumped when a figure is computed in another way: kept videos are then measured again. */

@@ -5,7 +5,7 @@ import {
   type FrechetInterval,
 } from '../metrics/frechet-statistics.ts';
 import { kernelInterval, type KernelInterval } from '../metrics/kid.ts';
-import type { ExtractorAbout } from './extractors.ts';
+import type { ExtractorAbout } from './feature-extractors.ts';
 import type { Results } from './results.ts';
 
 /** Bootstrap draws of each interval. */

@@ -5,6 +5,7 @@ import { signedDistance } from '../conditions/distance.ts';
 import { interfaceLine } from '../conditions/interface.ts';
 import { skeletonsFromMasks } from '../conditions/skeleton.ts';
 import { readClip, type ClipSource } from '../data/clips.ts';
+import type { Extractors } from '../extractors/extractors.ts';
 import { floatFrames, plane } from '../frames/frames.ts';
 import type { Frames, Labels, Polyline } from '../frames/frames.ts';
 import type { HeartBeat } from '../heartbeat/heartbeat.ts';
@@ -46,14 +47,16 @@ export interface Subject {
 }
 
 /**
- * Reads one clip.
+ * Reads one clip; its conditions by the extractors given, or the built-in ones.
  * @throws when it has no masks, which is what everything here is measured against
  */
-export async function readSubject(source: ClipSource, model: HeartBeat): Promise<Subject> {
+export async function readSubject(
+  source: ClipSource, model: HeartBeat, extractors?: Extractors,
+): Promise<Subject> {
   const { resolution, frames } = model.config;
   const clip = readClip(source.folder, source.view, { size: resolution, frames });
   if (clip.masks === null) throw new Error(`${source.id}: expected masks to measure by, got none`);
-  const prepared = await extractClip(clip);
+  const prepared = await extractClip(clip, extractors);
   const { height, width } = clip.video;
   const inside = plane(clip.sector, 0, 0);
   const depth = signedDistance(inside, height, width);

@@ -7,6 +7,7 @@ import type { Frames } from '../frames/frames.ts';
 import { GlobalAdapter, GlobalAdapterConfig } from '../models/adapter.ts';
 import { ClipText, clipTextConfig } from '../models/clip-text.ts';
 import { ClipTokenizer, echoVocabulary } from '../models/clip-tokenizer.ts';
+import type { TokenizerSource } from '../models/tokenizer-folder.ts';
 import { LocalEncoder } from '../models/local-encoder.ts';
 import { ImageEncoder, imageEncoderConfig, imageEncoderInput } from '../models/medsam.ts';
 import { UNet, UNetConfig } from '../models/unet.ts';
@@ -22,6 +23,8 @@ import { tensor, type Tensor } from '../tensor/tensor.ts';
 export const heartbeatConfig = z.strictObject({
   resolution: z.int().positive().default(256),
   frames: z.int().positive().default(16),
+  /** What a clip's frames follow: a heart beat, or the slices of a volume from base to apex (cardiac MRI). */
+  frameAxis: z.enum(['time', 'slice']).default('time'),
   /** Labels of the data set, background included. */
   classes: z.int().min(2).default(4),
   conditions: z.array(z.enum(conditions.map(({ name }) => name) as [ConditionName, ...ConditionName[]]))
@@ -70,6 +73,10 @@ export interface HeartBeatOptions {
   readonly dtype?: DType;
   readonly vaeDtype?: DType;
   readonly seed?: number;
+  /** Of the prompts; null is the small vocabulary of echocardiography that ships with the small models. */
+  readonly tokenizer?: TokenizerSource | null;
+  /** Without first values, for a model whose weights are all loaded next (see `PathOptions`). */
+  readonly blank?: boolean;
 }
 
 /** The framework of the paper's figure 1: latent diffusion under local and global conditions (PAPER section 1). */
@@ -77,6 +84,8 @@ export class HeartBeat {
   readonly config: HeartBeatConfig;
   readonly schedule: NoiseSchedule;
   readonly tokenizer: ClipTokenizer;
+  /** What the tokenizer was made of; null for the vocabulary that ships here. */
+  readonly tokenizerSource: TokenizerSource | null;
   readonly components: Readonly<Record<ComponentName, Path>>;
   readonly vae: Vae;
   readonly unet: UNet;
@@ -84,15 +93,24 @@ export class HeartBeat {
   readonly imageEncoder: ImageEncoder;
   readonly adapter: GlobalAdapter;
   readonly localEncoders: ReadonlyMap<ConditionName, LocalEncoder>;
+  private frozenText: ReadonlyMap<string, Tensor> = new Map();
+  /** Mean over the training frames, (1, 1, resolution, resolution): where sampling starts without an image prior. */
+  meanFrame: Frames | null = null;
 
   constructor(config: HeartBeatConfig, options: HeartBeatOptions = {}) {
-    const { device = 'cpu', dtype = 'float32', vaeDtype = 'float32', seed = 0 } = options;
-    const root = (type: DType) => rootPath({ device, dtype: type, seed });
+    const { device = 'cpu', dtype = 'float32', vaeDtype = 'float32', seed = 0, tokenizer = null, blank } = options;
+    const root = (type: DType) => rootPath({ device, dtype: type, seed, blank });
     this.config = config;
     this.schedule = new NoiseSchedule(config.scheduler);
-    this.tokenizer = new ClipTokenizer(echoVocabulary(), {
-      maxLength: config.text_encoder.max_position_embeddings,
+    const { max_position_embeddings: maxLength, vocab_size: rows } = config.text_encoder;
+    this.tokenizerSource = tokenizer;
+    this.tokenizer = new ClipTokenizer(tokenizer?.vocabulary ?? echoVocabulary(), {
+      maxLength, padToken: tokenizer?.padToken,
     });
+    if (this.tokenizer.size > rows) {
+      throw new Error(
+        `text_encoder: expected vocab_size of at least the tokenizer's ${this.tokenizer.size}, got ${rows}`);
+    }
     this.components = {
       vae: root(vaeDtype), unet: root(dtype), local_encoders: root(dtype),
       text_encoder: root('float32'), image_encoder: root('float32'), global_adapter: root('float32'),
@@ -137,6 +155,32 @@ export class HeartBeat {
       if (motion === null) return gatherNoise(correlateFrames(white, still), null, [h, w]);
       const origins = followMaterial(motion.flow, motion.strength);
       return gatherNoise(correlateFrames(white, alongFlow), origins, [h, w]);
+    });
+  }
+
+  /**
+   * z_T of a walk that begins at step `t`: q(z_t | z_0) with `noise` for epsilon and, for z_0, the latents of the
+   * image prior, which `strength` below 1 blends with the mean training frame's. At the last step some of z_0 is
+   * still there (0.07 of it with Stable Diffusion's betas), enough to tell a network the brightness: noise alone
+   * tells it grey 0 (Lin et al. 2024, "Common diffusion noise schedules and sample steps are flawed").
+   *
+   * @param noise f c h w
+   */
+  start(noise: Tensor, t: number, prior: Frames | null, strength = 1): Tensor {
+    const shown = prior === null || strength === 0 ? this.meanFrame : prior;
+    if (shown === null) return noise;
+    return scope(() => {
+      const latents = (picture: Frames) => {
+        const { device, dtype } = this.components.vae;
+        const { height, width } = picture;
+        const first = picture.data.subarray(0, height * width);
+        const z = this.encode(tensor(first, [1, 1, height, width], { device }).to(dtype)).mean;
+        return this.vae.scaleLatents(z).to(noise.dtype).to(noise.device);
+      };
+      const own = latents(shown);
+      const blended = shown === this.meanFrame || this.meanFrame === null ? own
+        : own.mul(strength).add(latents(this.meanFrame), 1 - strength);
+      return noise.mul(this.schedule.noise(t)).add(blended, this.schedule.signal(t));
     });
   }
 
@@ -187,6 +231,8 @@ export class HeartBeat {
   /** Prompts to text context; strength s stands between the empty prompt's (0) and the prompt's own (1). */
   embedText(prompts: readonly string[], strength: readonly number[]): Tensor {
     const embed = (texts: readonly string[]) => {
+      const known = texts.flatMap((text) => this.frozenText.get(text) ?? []);
+      if (known.length === texts.length) return cat(known, 0);
       const ids = texts.flatMap((text) => [...this.tokenizer.encode(text)]);
       const { device } = this.components.text_encoder;
       const shape = [texts.length, this.tokenizer.maxLength];
@@ -199,6 +245,15 @@ export class HeartBeat {
     return empty.add(context.sub(empty).mul(perClip(strength, 3, context)));
   }
 
+  /**
+   * Gives the tokens of prompts, (1, tokens, width) each, whose text encoder stays as it is: it then does not
+   * run for them. The model releases them.
+   */
+  holdText(tokens: ReadonlyMap<string, Tensor>): void {
+    for (const value of this.frozenText.values()) value.dispose();
+    this.frozenText = tokens;
+  }
+
   /** epsilon (or v) at z_t under `control`. zt: (b f) c h w; t: one step a clip. */
   denoise(zt: Tensor, t: readonly number[], control: Control): Tensor {
     const steps = tensor(Float32Array.from(t), [t.length], { device: zt.device });
@@ -208,6 +263,7 @@ export class HeartBeat {
   }
 
   dispose(): void {
+    this.holdText(new Map());
     for (const path of Object.values(this.components)) path.dispose();
   }
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { noGrad, scope } from '../tensor/memory.ts';
+import { readTokenizerFolder, writeTokenizerFolder, type TokenizerSource } from '../models/tokenizer-folder.ts';
 import type { DType } from '../tensor/dtype.ts';
 import { readSafetensors, writeSafetensors } from '../tensor/safetensors.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -9,9 +10,11 @@ import {
   componentNames, HeartBeat, heartbeatConfig, type ComponentName, type HeartBeatConfig,
   type HeartBeatOptions,
 } from './heartbeat.ts';
+import { meanFrameFile, readMeanFrame, writeMeanFrame } from './mean-frame.ts';
 
 const indexFile = 'model_index.json';
 const schedulerFile = 'scheduler/scheduler_config.json';
+const tokenizerFolder = 'tokenizer';
 
 /** transformers' networks call their weights `model`, diffusers' own `diffusion_pytorch_model`. */
 export function weightsFile(component: ComponentName): string {
@@ -21,8 +24,8 @@ export function weightsFile(component: ComponentName): string {
 
 /**
  * Writes a model folder as diffusers lays it out: `model_index.json`, a folder a network with
- * `config.json` and safetensors, and the scheduler's. All or nothing: a temporary folder beside it,
- * then a rename; on failure a folder that was there stays as it was.
+ * `config.json` and safetensors, the scheduler's, and the tokenizer where it is not the one that ships
+ * here. All or nothing: a temporary folder beside it, then a rename; on failure a folder that was there stays as it was.
  *
  * @param dtype of the stored weights
  * @param card plain JSON about the training, kept in the index
@@ -50,6 +53,10 @@ export function saveModelFolder(
     }
     mkdirSync(join(temporary, 'scheduler'));
     writeJson(join(temporary, schedulerFile), scheduler);
+    writeMeanFrame(temporary, model.meanFrame);
+    if (model.tokenizerSource !== null) {
+      writeTokenizerFolder(join(temporary, tokenizerFolder), model.tokenizerSource, model.tokenizer.maxLength);
+    }
     writeJson(join(temporary, indexFile), { _class_name: 'HeartBeat', ...shape, card });
     if (existsSync(path)) renameSync(path, aside);
     renameSync(temporary, path);
@@ -87,13 +94,21 @@ export function readModelIndex(path: string): ModelIndex {
   return { config: parsed.data, card: card as Record<string, unknown> };
 }
 
-/** A HeartBeat with the weights of a model folder; every key must fit. */
+/** The tokenizer of a model folder, for `HeartBeatOptions.tokenizer`; null where it is the one that ships here. */
+export function readModelTokenizer(path: string): TokenizerSource | null {
+  const folder = join(path, tokenizerFolder);
+  return existsSync(folder) ? readTokenizerFolder(folder) : null;
+}
+
+/** A HeartBeat with the weights and the tokenizer of a model folder; every key must fit. */
 export function loadModelFolder(path: string, options: HeartBeatOptions = {}): HeartBeat {
-  const model = new HeartBeat(readModelIndex(path).config, options);
+  const { config } = readModelIndex(path);
+  const model = new HeartBeat(config, { tokenizer: readModelTokenizer(path), ...options, blank: true });
   try {
     for (const component of componentNames) {
       loadComponent(model, component, join(path, weightsFile(component)));
     }
+    model.meanFrame = readMeanFrame(path, model.config.resolution);
   } catch (error) {
     model.dispose();
     throw error;
@@ -113,10 +128,11 @@ export function loadComponent(model: HeartBeat, component: ComponentName, file: 
   }
 }
 
-/** A short name for exactly these weights: sha256 over the weight files of a model folder. */
+/** A short name for exactly this model: sha256 over the weight files and the mean frame of its folder. */
 export function modelHash(path: string): string {
   const hash = createHash('sha256');
   for (const component of componentNames) hash.update(readFileSync(join(path, weightsFile(component))));
+  if (existsSync(join(path, meanFrameFile))) hash.update(readFileSync(join(path, meanFrameFile)));
   return hash.digest('hex');
 }
 

@@ -49,7 +49,9 @@ export async function synthesize(
     const flow = inputs.flow as Frames | undefined;
     const [obeyed] = strength('flow');
     const motion = flow === undefined || obeyed === 0 ? null : { flow, strength: obeyed };
-    const start = model.clipNoise(seed, ['latent'], frames, motion).to(model.components.unet.device);
+    const noise = model.clipNoise(seed, ['latent'], frames, motion).to(model.components.unet.device);
+    const prior = (inputs.image as Frames | undefined) ?? null;
+    const start = model.start(noise, sampler.timesteps[0], prior, ...strength('image'));
     const unconditional = { ...batch, prompts: [''], image: null };
     return {
       control: model.control(batch, strength, frames),

@@ -1,14 +1,32 @@
 /** What the readers of one patient's inputs share. */
+import type { FlowEstimator } from '../conditions/flow.ts';
+import type { SketchExtractor } from '../conditions/sketch.ts';
 import type { ModelSize } from '../conditions/validation.ts';
 import type { Labels } from '../frames/frames.ts';
 import type { MaskInput } from './mask-input.ts';
+import type { SliceLayout } from './slice-input.ts';
 import type { Square } from './square.ts';
 import type { UserFiles } from './user-files.ts';
 
+/** What follows a user's video and draws a user's frame; `openExtractors` opens such. */
+export interface InputExtractors {
+  readonly flowEstimator: () => Promise<FlowEstimator>;
+  readonly extractSketch: SketchExtractor;
+  /** What they are, where they are not the built-in ones. */
+  readonly identity: Readonly<Partial<Record<'flow' | 'sketch', string>>>;
+}
+
 export interface InputContext {
   readonly model: ModelSize;
+  readonly extractors: InputExtractors;
+  /** The conditions that an extractor made of a picture. */
+  readonly extracted: Set<'flow' | 'sketch'>;
   readonly files: UserFiles;
   readonly square: Square;
+  /** Frame of a cine that the mask of a model of slices is; null: the first with labels. */
+  readonly time: number | null;
+  /** Of `--mask` in a model of slices. */
+  slices: SliceLayout | null;
   /** Of `--mask`, which is read first: the others may be found in it. */
   masks: MaskInput | null;
   /** Where the ultrasound picture is (1 frame at the model's side), where a frame was given. */

@@ -1,5 +1,5 @@
 /** `--flow`: displacements in NIfTI, a video to follow, or masks to move with. */
-import { holdLast, loadFlowEstimator } from '../conditions/flow.ts';
+import { holdLast } from '../conditions/flow.ts';
 import type { LastFlow } from '../conditions/flow.ts';
 import { flowFromMasks } from '../conditions/mask-flow.ts';
 import { composeFlow } from '../data/displacement.ts';
@@ -79,7 +79,8 @@ async function followVideo(context: InputContext, path: string, where: string): 
         '(masks are NIfTI here, or the word mask)',
     );
   }
-  const estimate = await loadFlowEstimator();
+  const estimate = await context.extractors.flowEstimator();
+  context.extracted.add('flow');
   return estimate(video, sector, lastOf(chosen.kind));
 }
 

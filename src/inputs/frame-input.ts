@@ -1,6 +1,6 @@
 /** `--image`, `--sketch` and `--sketch-from`: conditions of a single frame. */
 import { imagePrior } from '../conditions/image-prior.ts';
-import { extractSketch, normaliseSketch } from '../conditions/sketch.ts';
+import { normaliseSketch } from '../conditions/sketch.ts';
 import { estimateSector } from '../data/sector.ts';
 import { frameAt } from '../frames/frames.ts';
 import type { Frames, Labels } from '../frames/frames.ts';
@@ -37,7 +37,8 @@ export function readSketchFrom(context: InputContext, path: string): Frames {
   if (!sector.data.includes(1)) {
     throw new Error(`${where}: expected a picture with echo to draw, got a black one`);
   }
-  return extractSketch(frame, sector);
+  context.extracted.add('sketch');
+  return context.extractors.extractSketch(frame, sector);
 }
 
 /** A drawing: lines are made bright on black before the square is filled up with black. */

@@ -4,16 +4,19 @@
  */
 import { conditions } from '../conditions/condition.ts';
 import type { ConditionInputs, ConditionName } from '../conditions/condition.ts';
+import { loadFlowEstimator } from '../conditions/flow.ts';
 import { oneHot } from '../conditions/mask.ts';
+import { extractSketch } from '../conditions/sketch.ts';
 import { parsePrompt } from '../conditions/text.ts';
 import { validateConditions } from '../conditions/validation.ts';
 import type { ModelSize } from '../conditions/validation.ts';
 import type { Frames, Labels } from '../frames/frames.ts';
 import type { BeatKind } from './beat.ts';
-import type { InputContext } from './context.ts';
+import { expectMasks, type InputContext, type InputExtractors } from './context.ts';
 import { readFlow } from './flow-input.ts';
 import { readImage, readSketch, readSketchFrom } from './frame-input.ts';
 import { readMasks } from './mask-input.ts';
+import { readSliceMasks, type SliceLayout } from './slice-input.ts';
 import { Square } from './square.ts';
 import { digestFiles, UserFiles } from './user-files.ts';
 import type { FileDigest } from './user-files.ts';
@@ -38,6 +41,8 @@ export interface ConditionSource {
   /** As it was given: `--mask ED.nii.gz ES.nii.gz`. */
   readonly given: string;
   readonly files: readonly FileDigest[];
+  /** The network that made it of a picture, with the sha256 of its weights. */
+  readonly extractor?: string;
 }
 
 export interface UserInputs {
@@ -50,6 +55,8 @@ export interface UserInputs {
   readonly es: number | null;
   /** mm per pixel (x, y) at the model's side; null where no file says it. */
   readonly spacing: readonly [number, number] | null;
+  /** How the frames lie in a volume; null where they follow a beat, or no mask is given. */
+  readonly slices: SliceLayout | null;
   /** Frames a second, where a file says it. */
   readonly frameRate: number | null;
   /** Sentences about what is allowed and may not be meant. */
@@ -61,9 +68,13 @@ type Read = (context: InputContext, value: never) => Frames | string | Promise<F
 /** In the order of reading: what others are found in comes first. */
 const readers: Readonly<Record<FlagName, Read>> = {
   mask: (context: InputContext, paths: readonly string[]) => {
-    context.masks = readMasks(context, paths);
-    context.spacing ??= context.masks.spacing;
-    return oneHot(context.masks.masks, context.model.classes);
+    if (context.model.frameAxis === 'slice') {
+      const { slices, ...masks } = readSliceMasks(context, paths, context.time);
+      Object.assign(context, { masks, slices });
+    } else context.masks = readMasks(context, paths);
+    const { masks, spacing } = expectMasks(context, '--mask');
+    context.spacing ??= spacing;
+    return oneHot(masks, context.model.classes);
   },
   image: readImage,
   sketch: readSketch,
@@ -114,13 +125,28 @@ export function conflictOf(given: ConditionFlags): string | null {
   return null;
 }
 
+/** How the conditions are read. */
+export interface ReadOptions {
+  /** what finds flow and sketches in a video; the built-in extractors by default */
+  readonly extractors?: InputExtractors;
+  /** which frame of a cine the mask of a model of slices is; the first with labels when null */
+  readonly time?: number | null;
+}
+
+const builtIn: InputExtractors = { flowEstimator: loadFlowEstimator, extractSketch, identity: {} };
+
 /**
  * Reads every condition given. Throws one sentence (flag and file, expected, got) when a file is
  * not there, damaged, or does not fit the model; nothing is written.
  */
-export async function readInputs(given: ConditionFlags, model: ModelSize): Promise<UserInputs> {
+export async function readInputs(
+  given: ConditionFlags, model: ModelSize, { extractors = builtIn, time = null }: ReadOptions = {},
+): Promise<UserInputs> {
   const conflict = conflictOf(given);
   if (conflict !== null) throw new Error(conflict);
+  if (time !== null && (model.frameAxis !== 'slice' || given.mask === undefined)) {
+    throw new Error(`--time: expected with a model of slices and a --mask, got ${time} without`);
+  }
   const files = new UserFiles();
   const names = flagNames.filter((name) => given[name] !== undefined);
   // A PNG takes its spacing from the NIfTI file of its size, so these are opened first.
@@ -129,7 +155,8 @@ export async function readInputs(given: ConditionFlags, model: ModelSize): Promi
   }
   const square = new Square(model.height, files);
   const context: InputContext = {
-    model, files, square, masks: null, sector: null, spacing: null,
+    model, extractors, extracted: new Set(), files, square, time,
+    masks: null, slices: null, sector: null, spacing: null,
   };
   const inputs: ConditionInputs = {};
   const sources: ConditionSource[] = [];
@@ -140,10 +167,14 @@ export async function readInputs(given: ConditionFlags, model: ModelSize): Promi
     const values = typeof value === 'string' ? [value] : [...(value ?? [])];
     const paths = name === 'text' ? [] : values.filter((path) => path !== 'mask');
     const shown = `${spelling(name)} ${values.join(' ')}`;
-    sources.push({ condition, given: shown, files: paths.flatMap(digestFiles) });
+    const source = { condition, given: shown, files: paths.flatMap(digestFiles) };
+    const made = (['flow', 'sketch'] as const).find((name) =>
+      name === condition && context.extracted.has(name));
+    const extractor = made && extractors.identity[made];
+    sources.push(extractor === undefined ? source : { ...source, extractor });
   }
   validateConditions(inputs, model);
-  const { masks } = context;
+  const { masks, slices } = context;
   return {
     inputs,
     sources,
@@ -151,7 +182,8 @@ export async function readInputs(given: ConditionFlags, model: ModelSize): Promi
     kind: masks?.beat.kind ?? null,
     es: masks?.beat.es ?? null,
     spacing: context.spacing,
+    slices,
     frameRate: masks?.frameRate ?? null,
-    notes: square.differences(),
+    notes: [...square.differences(), ...(slices?.note ? [slices.note] : [])],
   };
 }

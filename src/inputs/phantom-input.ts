@@ -48,6 +48,7 @@ export function readPhantom(
     kind: 'sequence',
     es: clip.es,
     spacing: clip.spacing,
+    slices: null,
     frameRate: clip.frameRate,
     notes: [],
   };

@@ -13,6 +13,8 @@ export interface SheetOptions {
   readonly kind: BeatKind | null;
   /** ES frame, 0-based, where it is known. */
   readonly es: number | null;
+  /** Names of frames instead of those of the beat. */
+  readonly frameNames?: Readonly<Record<number, string>>;
 }
 
 /** `video` is 1 f h w in [0,1]; rows follow the table's order, words last. */
@@ -28,7 +30,8 @@ export function makeSheet(video: Frames, inputs: ConditionInputs, options: Sheet
   }
   const { title, notes, kind, es } = options;
   const named = kind !== null && es !== null;
-  return { title, notes, rows, ...(named ? { frameNames: { 0: 'ED', [es]: 'ES' } } : {}) };
+  const frameNames = options.frameNames ?? (named ? { 0: 'ED', [es]: 'ES' } : null);
+  return { title, notes, rows, ...(frameNames ? { frameNames } : {}) };
 }
 
 function withStrength(label: string, strength = 1): string {

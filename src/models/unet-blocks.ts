@@ -1,5 +1,6 @@
 import { Module } from '../nn/module.ts';
 import type { Path } from '../nn/path.ts';
+import { checkpointed } from '../tensor/gradient-checkpointing.ts';
 import { cat } from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { Downsample2D, ResnetBlock2D, Upsample2D, type ResnetConfig } from './blocks.ts';
@@ -33,39 +34,45 @@ type Step = (x: Tensor, around: Surroundings) => Tensor;
  * blocks hold several of these, so `temporal_attentions.<layer>` counts as `resnets` and
  * `attentions` do. [fig: "last in the block" is read of this unit, whose figure shows one of each.]
  */
-function layerSteps(
-  path: Path,
-  layer: number,
-  inChannels: number,
-  outChannels: number,
-  config: BlockConfig,
-): Step[] {
-  const resnet = new ResnetBlock2D(
-    path.sub('resnets').sub(layer),
-    inChannels,
-    outChannels,
-    config.resnet,
-  );
-  const first: Step = (x, around) => resnet.call(x, around.activatedTime);
-  return [first, ...attentionSteps(path, layer, outChannels, config)];
+class Layer extends Module<[readonly Tensor[], Surroundings], Tensor> {
+  private readonly steps: readonly Step[];
+  private readonly parameters: readonly Tensor[];
+
+  constructor(path: Path, layer: number, inChannels: number, outChannels: number, config: BlockConfig) {
+    super();
+    const at = (kind: string) => path.sub(kind).sub(layer);
+    const resnet = new ResnetBlock2D(at('resnets'), inChannels, outChannels, config.resnet);
+    this.steps = [
+      (x, around) => resnet.call(x, around.activatedTime),
+      ...attentionSteps(at, outChannels, config),
+    ];
+    this.parameters = ['resnets', 'attentions', 'temporal_attentions']
+      .flatMap((kind) => [...at(kind).parameters().values()]);
+  }
+
+  /** @param parts what is joined on the channels: the picture, and on the way up a skip */
+  forward(parts: readonly Tensor[], { activatedTime, context, frames }: Surroundings): Tensor {
+    const given = [activatedTime, context.text, context.image, ...parts] as const;
+    const trains = this.parameters.some(({ requiresGrad }) => requiresGrad);
+    return checkpointed(given, (activatedTime, text, image, ...parts) => {
+      const joined = parts.length === 1 ? parts[0] : cat(parts, 1);
+      const around = { activatedTime, context: { text, image }, frames };
+      return this.steps.reduce((h, step) => step(h, around), joined);
+    }, trains);
+  }
 }
 
-function attentionSteps(path: Path, layer: number, channels: number, config: BlockConfig): Step[] {
+function attentionSteps(at: (kind: string) => Path, channels: number, config: BlockConfig): Step[] {
   const steps: Step[] = [];
   if (config.transformer !== null) {
-    const spatial = new SpatialTransformer(path.sub('attentions').sub(layer), channels, config.transformer);
+    const spatial = new SpatialTransformer(at('attentions'), channels, config.transformer);
     steps.push((x, around) => spatial.call(x, around.context));
   }
   if (config.temporalHeads !== null) {
-    const at = path.sub('temporal_attentions').sub(layer);
-    const temporal = new TemporalAttention(at, channels, config.temporalHeads);
+    const temporal = new TemporalAttention(at('temporal_attentions'), channels, config.temporalHeads);
     steps.push((x, around) => temporal.call(x, around.frames));
   }
   return steps;
-}
-
-function run(steps: readonly Step[], x: Tensor, around: Surroundings): Tensor {
-  return steps.reduce((h, step) => step(h, around), x);
 }
 
 /**
@@ -73,7 +80,7 @@ function run(steps: readonly Step[], x: Tensor, around: Surroundings): Tensor {
  * on.
  */
 export class DownBlock extends Module<[Tensor, Surroundings], Tensor[]> {
-  private readonly layers: Step[][];
+  private readonly layers: Layer[];
   private readonly downsample: Downsample2D | null;
 
   constructor(
@@ -85,7 +92,7 @@ export class DownBlock extends Module<[Tensor, Surroundings], Tensor[]> {
   ) {
     super();
     this.layers = Array.from({ length: config.layers }, (_, layer) =>
-      layerSteps(path, layer, layer === 0 ? inChannels : outChannels, outChannels, config),
+      new Layer(path, layer, layer === 0 ? inChannels : outChannels, outChannels, config),
     );
     this.downsample =
       downsamplePadding === null
@@ -96,7 +103,7 @@ export class DownBlock extends Module<[Tensor, Surroundings], Tensor[]> {
   forward(x: Tensor, around: Surroundings): Tensor[] {
     const outputs: Tensor[] = [];
     let h = x;
-    for (const steps of this.layers) outputs.push((h = run(steps, h, around))); // n out h w
+    for (const layer of this.layers) outputs.push((h = layer.call([h], around))); // n out h w
     if (this.downsample) outputs.push(this.downsample.call(h)); // n out h/2 w/2
     return outputs;
   }
@@ -104,18 +111,16 @@ export class DownBlock extends Module<[Tensor, Surroundings], Tensor[]> {
 
 /** UNetMidBlock2DCrossAttn: residual block, attentions, residual block. */
 export class MiddleBlock extends Module<[Tensor, Surroundings], Tensor> {
-  private readonly steps: Step[];
+  private readonly layers: readonly Layer[];
 
   constructor(path: Path, channels: number, config: BlockConfig) {
     super();
-    this.steps = [
-      ...layerSteps(path, 0, channels, channels, config),
-      ...layerSteps(path, 1, channels, channels, { ...config, transformer: null, temporalHeads: null }),
-    ];
+    const plain = { ...config, transformer: null, temporalHeads: null };
+    this.layers = [config, plain].map((own, layer) => new Layer(path, layer, channels, channels, own));
   }
 
   forward(x: Tensor, around: Surroundings): Tensor {
-    return run(this.steps, x, around);
+    return this.layers.reduce((h, layer) => layer.call([h], around), x);
   }
 }
 
@@ -127,26 +132,12 @@ export interface UpChannels {
   readonly skips: readonly number[];
 }
 
-/** A layer of the way up: what comes from below and a skip, joined on the channels. */
-class UpLayer extends Module<[Tensor, Tensor, Surroundings], Tensor> {
-  private readonly steps: Step[];
-
-  constructor(steps: Step[]) {
-    super();
-    this.steps = steps;
-  }
-
-  forward(x: Tensor, skip: Tensor, around: Surroundings): Tensor {
-    return run(this.steps, cat([x, skip], 1), around);
-  }
-}
-
 /** CrossAttnUpBlock2D or UpBlock2D; takes its skips in the order in which they are used. */
 export class UpBlock extends Module<
   [Tensor, readonly Tensor[], Surroundings, (readonly [number, number])?],
   Tensor
 > {
-  private readonly layers: UpLayer[];
+  private readonly layers: Layer[];
   private readonly upsample: Upsample2D | null;
 
   constructor(path: Path, channels: UpChannels, config: BlockConfig, upsamples: boolean) {
@@ -154,7 +145,7 @@ export class UpBlock extends Module<
     const { below, out, skips } = channels;
     this.layers = skips.map((skip, layer) => {
       const inside = (layer === 0 ? below : out) + skip;
-      return new UpLayer(layerSteps(path, layer, inside, out, config));
+      return new Layer(path, layer, inside, out, config);
     });
     this.upsample = upsamples ? new Upsample2D(path.sub('upsamplers.0'), out) : null;
   }
@@ -166,7 +157,7 @@ export class UpBlock extends Module<
     around: Surroundings,
     size?: readonly [number, number],
   ): Tensor {
-    const h = this.layers.reduce((h, layer, index) => layer.call(h, skips[index], around), x);
+    const h = this.layers.reduce((h, layer, index) => layer.call([h, skips[index]], around), x);
     return this.upsample ? this.upsample.call(h, size) : h;
   }
 }

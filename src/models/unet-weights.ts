@@ -33,6 +33,11 @@ export function parameterGroup(key: string): ParameterGroup {
   return groupOfName.find(([name]) => name.test(key))?.[1] ?? 'spatial-convolution';
 }
 
+/** Whether a key is one that HeartBeat adds to the U-Net of Stable Diffusion: image branch, temporal layers. */
+export function isAddedToUNet(key: string): boolean {
+  return ['image-cross-attention', 'temporal-attention'].includes(parameterGroup(key));
+}
+
 /**
  * conv_in's first weights: torch's default for z_t's channels, zero for those of the local
  * features.

@@ -16,12 +16,21 @@ export interface ConvolutionOptions<Size> {
   readonly init?: Init;
 }
 
-/** (n, in, h, w) -> (n, out, h', w'). Keys `weight` (out, in, kh, kw) and `bias`. */
+export interface Convolution2dOptions extends ConvolutionOptions<Pair> {
+  /** Pixels from one tap of the kernel to the next; 1 by default. */
+  readonly dilation?: number;
+  /** Channels are convolved in so many groups apart; 1 by default. */
+  readonly groups?: number;
+}
+
+/** (n, in, h, w) -> (n, out, h', w'). Keys `weight` (out, in / groups, kh, kw) and `bias`. */
 export class Conv2d extends Module<[Tensor], Tensor> {
   readonly weight: Tensor;
   readonly bias: Tensor | null;
   private readonly stride: Pair;
   private readonly padding: Pair;
+  private readonly dilation: number;
+  private readonly groups: number;
   private readonly at: string;
 
   constructor(
@@ -29,22 +38,26 @@ export class Conv2d extends Module<[Tensor], Tensor> {
     inChannels: number,
     outChannels: number,
     kernel: number | Pair,
-    options: ConvolutionOptions<Pair> = {},
+    options: Convolution2dOptions = {},
   ) {
     super();
     this.at = path.fullName;
     const [height, width] = pair(kernel);
-    const { bias = true, init = kaimingUniform(inChannels * height * width) } = options;
     this.stride = pair(options.stride ?? 1);
     this.padding = pair(options.padding ?? 0);
-    this.weight = path.parameter('weight', [outChannels, inChannels, height, width], init);
+    this.dilation = options.dilation ?? 1;
+    this.groups = options.groups ?? 1;
+    const members = inChannels / this.groups;
+    const { bias = true, init = kaimingUniform(members * height * width) } = options;
+    this.weight = path.parameter('weight', [outChannels, members, height, width], init);
     this.bias = bias ? path.parameter('bias', [outChannels], init) : null;
   }
 
   forward(x: Tensor): Tensor {
-    expectChannels('conv2d', x, this.weight, this.at);
+    expectChannels('conv2d', x, this.weight, this.at, this.groups);
     const bias = this.bias && castLike(this.bias, x);
-    return conv2d(x, castLike(this.weight, x), bias, this.stride, this.padding);
+    const { stride, padding, dilation, groups } = this;
+    return conv2d(x, castLike(this.weight, x), bias, stride, padding, dilation, groups);
   }
 }
 
@@ -80,10 +93,11 @@ export class Conv3d extends Module<[Tensor], Tensor> {
   }
 }
 
-function expectChannels(operator: string, x: Tensor, weight: Tensor, at: string): void {
-  if (x.shape.length === weight.shape.length && x.shape[1] === weight.shape[1]) return;
+function expectChannels(operator: string, x: Tensor, weight: Tensor, at: string, groups = 1): void {
+  const wanted = groups * weight.shape[1];
+  if (x.shape.length === weight.shape.length && x.shape[1] === wanted) return;
   throw new Error(
-    `${operator}: expected ${weight.shape[1]} input channels, got ${x.shape[1]} ` +
+    `${operator}: expected ${wanted} input channels, got ${x.shape[1]} ` +
       `(input ${x.shape.join('x')}, weight ${weight.shape.join('x')}) at ${at}`,
   );
 }

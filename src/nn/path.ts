@@ -1,4 +1,4 @@
-import { full } from '../tensor/creation.ts';
+import { empty, full } from '../tensor/creation.ts';
 import type { DType } from '../tensor/dtype.ts';
 import { keep, noGrad, scope } from '../tensor/memory.ts';
 import { shapeText } from '../tensor/shape.ts';
@@ -11,6 +11,11 @@ export interface PathOptions {
   readonly dtype?: DType;
   /** Of the initial weights; each is a function of (seed, its full key). */
   readonly seed?: number;
+  /**
+   * Leaves parameters without first values, for a network whose weights are all loaded next: a
+   * billion random numbers take minutes.
+   */
+  readonly blank?: boolean;
 }
 
 export interface LoadReport {
@@ -24,6 +29,7 @@ interface Registry {
   readonly device: string;
   readonly dtype: DType;
   readonly seed: number;
+  readonly blank: boolean;
   readonly parameters: Map<string, Tensor>;
   readonly buffers: Map<string, Tensor>;
 }
@@ -60,7 +66,8 @@ export class Path {
   /** A new trainable tensor with this key. Two of one key are an error. */
   parameter(name: string, shape: readonly number[], init: Init): Tensor {
     const key = this.claim(name);
-    const value = this.born(shape, () => init({ seed: this.registry.seed, key, shape }));
+    const { seed, blank } = this.registry;
+    const value = this.born(shape, () => (blank ? empty(shape) : init({ seed, key, shape })));
     value.requiresGrad_(true);
     this.registry.parameters.set(key, value);
     return value;
@@ -186,8 +193,8 @@ export class Path {
 
 /** The top of a new network, with an empty registry. */
 export function rootPath(options: PathOptions = {}): Path {
-  const { device = 'cpu', dtype = 'float32', seed = 0 } = options;
-  return new Path({ device, dtype, seed, parameters: new Map(), buffers: new Map() }, '');
+  const { device = 'cpu', dtype = 'float32', seed = 0, blank = false } = options;
+  return new Path({ device, dtype, seed, blank, parameters: new Map(), buffers: new Map() }, '');
 }
 
 function join(prefix: string, name: string): string {

@@ -145,7 +145,11 @@ export function addonPath(libtorch: Libtorch): string {
   const folder = join(root, 'native');
   for (const name of readdirSync(folder).sort())
     hash.update(name).update(readFileSync(join(folder, name)));
-  hash.update(readFileSync(join(root, 'src', 'tensor', 'build.ts')));
+  // What `./heartbeat pack` made has only the transpiled build.
+  const build = [join('src', 'tensor', 'build.ts'), join('dist', 'tensor', 'build.js')]
+    .map((path) => join(root, path))
+    .find((path) => existsSync(path))!;
+  hash.update(readFileSync(build));
   const key = `${libtorch.version.replace(/[^\w.]/g, '-')}-${hash.digest('hex').slice(0, 12)}`;
   return join(root, 'build', 'native', key, 'heartbeat.node');
 }

@@ -77,6 +77,19 @@ export function isLoaded(): boolean {
   return loaded !== null;
 }
 
+/** Errors: one sentence where a library that it needs is not found. */
+function loadDevices(addon: Native, library: string): void {
+  try {
+    addon.load(library);
+  } catch (error) {
+    throw new Error(
+      `there is a card, and ${library} does not load: ${(error as Error).message}; put the folder ` +
+        'of what is missing on LD_LIBRARY_PATH, or name a libtorch without CUDA by LIBTORCH',
+      { cause: error },
+    );
+  }
+}
+
 function load(): Native {
   chosen = findLibtorch();
   const path = addonPath(chosen);
@@ -92,7 +105,7 @@ function load(): Native {
   if (['/dev/nvidiactl', '/dev/dxg', '/dev/kfd'].some(existsSync)) {
     for (const name of ['libtorch_cuda.so', 'libtorch_hip.so']) {
       const library = join(chosen.libraries, name);
-      if (existsSync(library)) addon.load(library);
+      if (existsSync(library)) loadDevices(addon, library);
     }
   }
   const asked = Number(process.env.OMP_NUM_THREADS);

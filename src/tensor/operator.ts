@@ -16,6 +16,21 @@ export interface Declaration {
 /** Every operator named in TypeScript; a test compares it with the loaded libtorch. */
 export const declarations: Declaration[] = [];
 
+/** Sees every operator that is called: its declaration, what it was given and what it gave. */
+export type CallObserver = (declaration: Declaration, given: readonly unknown[], result: unknown) => void;
+let observer: CallObserver | null = null;
+
+/** Runs `body` while `watch` sees its calls, those of backward passes left out. */
+export function observeCalls<T>(watch: CallObserver, body: () => T): T {
+  const before = observer;
+  observer = watch;
+  try {
+    return body();
+  } finally {
+    observer = before;
+  }
+}
+
 let makeTensor: (external: External) => Handle;
 
 /** The class that results become; told once, by tensor.ts. */
@@ -33,6 +48,7 @@ export function operator<F>(declared: string, { optional = false } = {}): F {
   let index = -1;
   const run = (...args: unknown[]): unknown => {
     if (index < 0) index = resolve(declaration);
+    const given = observer === null ? null : [...args];
     for (let i = 0; i < args.length; i++) {
       const value = args[i];
       if (value instanceof Boxed) args[i] = value.external;
@@ -53,7 +69,9 @@ export function operator<F>(declared: string, { optional = false } = {}): F {
       }
     }
     relievePressure();
-    return toResult(result);
+    const made = toResult(result);
+    if (given !== null) observer?.(declaration, given, made);
+    return made;
   };
   return run as F;
 }

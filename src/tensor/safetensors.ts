@@ -40,8 +40,13 @@ const block = 4 * 1024 * 1024;
 /**
  * Reads a safetensors file to CPU tensors. Throws one sentence that names the file when it is
  * truncated, its header is not what the format says, or a dtype is unknown.
+ *
+ * @param only which tensors, by name; without it all
  */
-export function readSafetensors(path: string): {
+export function readSafetensors(
+  path: string,
+  only: (name: string) => boolean = () => true,
+): {
   tensors: Map<string, Tensor>;
   metadata: Record<string, string>;
 } {
@@ -51,6 +56,7 @@ export function readSafetensors(path: string): {
       const buffer = Buffer.allocUnsafe(block);
       const tensors = new Map<string, Tensor>();
       for (const [name, { dtype, shape, begin, end }] of stored) {
+        if (!only(name)) continue;
         const made = empty(shape, { dtype });
         for (let at = begin; at < end; at += block) {
           const part = buffer.subarray(0, Math.min(block, end - at));
@@ -61,6 +67,29 @@ export function readSafetensors(path: string): {
       }
       return { tensors, metadata };
     });
+  });
+}
+
+/**
+ * Elements `first` to `first + count` of one tensor, flat, without the rest of the file.
+ *
+ * @throws one sentence that names the file when it has no such tensor, or no such elements
+ */
+export function readSafetensorsPart(path: string, name: string, first: number, count: number): Tensor {
+  return withFile(path, (file, size) => {
+    const { tensors, offset } = readHeader(path, file, size);
+    const stored = tensors.get(name);
+    if (stored === undefined) throw new Error(`${path}: expected a tensor ${name}, got none`);
+    const { dtype, shape, begin } = stored;
+    const width = dtypeBytes(dtype);
+    if (first < 0 || count < 0 || first + count > elements(shape)) {
+      throw new Error(`${path}: expected elements of ${name} below ${elements(shape)}, got ${first}..${first + count}`);
+    }
+    const buffer = Buffer.allocUnsafe(count * width);
+    readFully(path, file, buffer, offset + begin + first * width);
+    const made = empty([count], { dtype });
+    if (count > 0) native().writeBytes(made.external, 0, buffer);
+    return made;
   });
 }
 

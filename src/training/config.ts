@@ -1,13 +1,16 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
+import { extractorsConfig } from '../extractors/extractors.ts';
 import { heartbeatConfig } from '../heartbeat/heartbeat.ts';
 import { echoVideoStageConfig } from './stage-echo-video.ts';
+import { fewShotStageConfig } from './stage-few-shot.ts';
 import { imageEncoderStageConfig } from './stage-image-encoder.ts';
 import { imageStageConfig } from './stage-image.ts';
 import { segmenterStageConfig } from './stage-segmenter.ts';
 import { vaeStageConfig } from './stage-vae.ts';
 import { videoStageConfig } from './stage-video.ts';
+import { pretrainedConfig } from './components.ts';
 import { nearestName, unknownName } from './nearest-name.ts';
 import { presets, type PresetName } from './presets.ts';
 
@@ -16,13 +19,17 @@ export const trainingConfig = z.strictObject({
   preset: z.string(),
   seed: z.int().nonnegative().default(0),
   views: z.array(z.enum(['2CH', '4CH'])).nonempty().default(['2CH', '4CH']),
+  /** What draws sketches, and follows tissue where its flow is not known. */
+  extractors: extractorsConfig.prefault({}),
   model: heartbeatConfig,
+  pretrained: pretrainedConfig.prefault({}),
   vae: vaeStageConfig,
   imageEncoder: imageEncoderStageConfig,
   image: imageStageConfig,
   video: videoStageConfig,
   segmenter: segmenterStageConfig,
   echoVideo: echoVideoStageConfig,
+  fewShot: fewShotStageConfig,
 });
 export type TrainingConfig = z.output<typeof trainingConfig>;
 

@@ -1,4 +1,6 @@
-import { conditions, dropConditions, type ConditionName } from '../conditions/condition.ts';
+import {
+  conditions, dropConditions, type ConditionDropout, type ConditionName,
+} from '../conditions/condition.ts';
 import { addNoise, predictionTarget } from '../diffusion/objective.ts';
 import { randomStream } from '../frames/random.ts';
 import type { HeartBeat } from '../heartbeat/heartbeat.ts';
@@ -21,8 +23,6 @@ export interface Sample {
   /** Names every random draw of this sample; two samples of one key see the same noise. */
   readonly key: readonly (string | number)[];
 }
-
-export type ConditionDropout = 'heartbeat' | 'none';
 
 export interface DenoisingOptions {
   readonly seed: number;
@@ -49,7 +49,7 @@ export function denoisingLoss(
   const t = options.timesteps ?? streams.map((stream) => stream.integer(model.schedule.steps));
   const kept = samples.map(({ clip }, i) => {
     const keep = dropConditions(streams[i], options.dropout);
-    return (name: ConditionName) => (keep[name] && has(clip, name) ? 1 : 0);
+    return (name: ConditionName) => (keep[name] && has(model, clip, name) ? 1 : 0);
   });
 
   const shape = model.latentShape(frames);
@@ -66,6 +66,7 @@ export function denoisingLoss(
 
   const { global_adapter: { channels = 256, grid = 64 } } = model.config;
   const priors: FrameOf[] = samples.map(({ clip, prior }) => ({ clip, frame: prior }));
+  const image = () => embeddings(priors, channels, grid).to(device);
   const local = new Map<ConditionName, Tensor>();
   for (const condition of conditions) {
     const { name, single } = condition;
@@ -78,15 +79,16 @@ export function denoisingLoss(
     {
       local,
       prompts: samples.map(({ clip }) => clip.prompt),
-      image: embeddings(priors, channels, grid).to(device),
+      image: model.config.conditions.includes('image') ? image() : null,
     },
     (name) => kept.map((keep) => keep(name)), frames, options.training);
   const prediction = model.denoise(zt.to(dtype), t, control).to('float32');
   return mseLoss(prediction, predictionTarget(model.schedule, z0, epsilon, perFrame));
 }
 
-/** Whether this clip can give this condition at all. */
-function has(clip: PreparedClip, name: ConditionName): boolean {
+/** Whether this clip can give this condition at all, and the model take it. */
+function has({ config }: HeartBeat, clip: PreparedClip, name: ConditionName): boolean {
+  if (!config.conditions.includes(name)) return false;
   const { kind } = conditions.find((condition) => condition.name === name)!;
   return kind === 'global' || clip.planes.has(name);
 }

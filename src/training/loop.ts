@@ -51,14 +51,39 @@ export interface LoopOptions {
    */
   readonly decisive?: (resolved: unknown) => unknown;
   readonly resumeFrom: string | null;
+  /** What a look at itself costs this stage, in training steps; nothing when absent. */
+  readonly costs?: LookCosts;
   readonly onProgress: (step: number, total: number, scalars: Record<string, number>) => void;
   readonly stopRequested: () => boolean;
+}
+
+/** Work beside the steps, counted in the time of a training step. */
+export interface LookCosts { readonly validation: number; readonly preview: number }
+
+/** Seconds of steps `first` to `last` with their validations and previews, when one step takes `perStep`. */
+export function planSeconds(
+  perStep: number, first: number, last: number, { validationSteps, previewSteps }: LoopConfig, costs: LookCosts,
+): number {
+  const looks = (every: number) => Math.floor(last / every) - Math.floor(first / every) + (last % every === 0 ? 0 : 1);
+  return perStep * (last - first + looks(validationSteps) * costs.validation + looks(previewSteps) * costs.preview);
 }
 
 export interface LoopResult {
   readonly step: number;
   readonly finished: boolean;
   readonly seconds: number;
+  /**
+   * What this process was expected to take, from the second of its first two steps, and took; null where it
+   * did not go from there to the last step.
+   */
+  readonly forecast: { readonly estimated: number; readonly taken: number } | null;
+}
+
+/** `estimated 120.0 s from its first two steps, took 126.3 s (error -5.0 %)` */
+export function describeForecast({ estimated, taken }: NonNullable<LoopResult['forecast']>): string {
+  const error = (100 * (estimated - taken)) / taken;
+  return `estimated ${estimated.toFixed(1)} s from its first two steps, took ${taken.toFixed(1)} s ` +
+    `(error ${error.toFixed(1)} %)`;
 }
 
 /**
@@ -82,8 +107,15 @@ export async function runStage(stage: Stage, options: LoopOptions): Promise<Loop
     scope(() => { writeCheckpoint(run, record, stage.state(), config.checkpointsTotalLimit); });
     saved = step;
   };
+  let estimated: number | null = null;
   while (step < stage.maxTrainSteps && !options.stopRequested()) {
+    const start = performance.now();
     const scalars = stage.step(step);
+    if (step === first + 1) {
+      const perStep = (performance.now() - start) / 1000;
+      estimated = (start - began) / 1000 + planSeconds(
+        perStep, step, stage.maxTrainSteps, config, options.costs ?? { validation: 0, preview: 0 });
+    }
     step++;
     for (const [name, value] of Object.entries(scalars)) {
       const entry = sums.get(name) ?? { sum: 0, count: 0 };
@@ -112,7 +144,11 @@ export async function runStage(stage: Stage, options: LoopOptions): Promise<Loop
     await setImmediate(); // lets signals arrive; no scope is open here
   }
   save();
-  return { step, finished: step === stage.maxTrainSteps, seconds: spent() };
+  const finished = step === stage.maxTrainSteps;
+  const forecast = finished && estimated !== null
+    ? { estimated, taken: (performance.now() - began) / 1000 } : null;
+  if (forecast !== null) log.text('estimate', describeForecast(forecast), step);
+  return { step, finished, seconds: spent(), forecast };
 }
 
 function resume(stage: Stage, options: LoopOptions): { step: number; seconds: number } {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { withGradientCheckpointing } from '../tensor/gradient-checkpointing.ts';
 import { scope } from '../tensor/memory.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { Adam, clipGradNorm } from '../nn/adam.ts';
@@ -44,14 +45,19 @@ export class Optimization {
   readonly ema: Ema;
   private readonly parameters: ReadonlyMap<string, Tensor>;
   private readonly adam: Adam;
+  private readonly gradientCheckpointing: boolean;
 
-  constructor(parameters: ReadonlyMap<string, Tensor>, config: OptimizationConfig) {
+  /** @param options gradientCheckpointing: parts that know how are computed twice rather than kept */
+  constructor(
+    parameters: ReadonlyMap<string, Tensor>, config: OptimizationConfig, { gradientCheckpointing = false } = {},
+  ) {
     if (parameters.size === 0) {
       throw new Error('optimization: expected parameters that train, got none');
     }
     const { adamBeta1, adamBeta2, adamWeightDecay: weightDecay, emaDecay } = config;
     this.config = config;
     this.parameters = parameters;
+    this.gradientCheckpointing = gradientCheckpointing;
     const betas = [adamBeta1, adamBeta2] as const;
     this.adam = new Adam(parameters, { betas, weightDecay, decoupled: true });
     this.ema = new Ema(parameters, { decay: emaDecay });
@@ -78,6 +84,13 @@ export class Optimization {
     let loss = 0;
     for (let micro = 0; micro < micros; micro++) {
       loss += scope(() => {
+        if (this.gradientCheckpointing) {
+          return withGradientCheckpointing((backward) => {
+            const value = lossOf(micro);
+            backward(value.div(micros));
+            return value.item() / micros;
+          });
+        }
         const value = lossOf(micro);
         value.div(micros).backward();
         return value.item() / micros;

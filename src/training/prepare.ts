@@ -3,19 +3,22 @@ import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { defaultPrompt } from '../conditions/text.ts';
-import { extractSketch } from '../conditions/sketch.ts';
-import { loadFlowEstimator } from '../conditions/flow.ts';
 import { drawSkeleton, skeletonsFromMasks } from '../conditions/skeleton.ts';
 import type { ConditionName } from '../conditions/condition.ts';
 import type { StrokeSequence } from '../conditions/stroke.ts';
 import { readClip, type Clip, type ClipSource } from '../data/clips.ts';
+import { openExtractors, type Extractors } from '../extractors/extractors.ts';
+import { readMnmsClip, type MnmsClip, type MnmsSource } from '../data/mnms.ts';
 import { frameAt, type Frames, type Labels } from '../frames/frames.ts';
 import type { HeartBeat } from '../heartbeat/heartbeat.ts';
-import { noGrad, scope } from '../tensor/memory.ts';
+import { keep, noGrad, scope } from '../tensor/memory.ts';
+import { cat } from '../tensor/ops.ts';
 import { readSafetensors, writeSafetensors } from '../tensor/safetensors.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 import { sha256 } from './checkpoint.ts';
-import { allFrames, pictures, type PreparedClip, type PreparedPlanes } from './prepared-clip.ts';
+import {
+  allFrames, pictures, StoredFloats, type PreparedClip, type PreparedPlanes,
+} from './prepared-clip.ts';
 
 /** Bumped when an extractor changes what it finds: old caches are not mistaken for new ones. */
 const extraction = 2;
@@ -24,6 +27,8 @@ export interface PrepareOptions {
   readonly cache: string;
   readonly resolution: number;
   readonly frames: number;
+  /** Of flow and sketches; the built-in ones by default. They stay the caller's to dispose of. */
+  readonly extractors?: Extractors;
   readonly onProgress?: (done: number, total: number, id: string) => void;
   /** Sequences that cannot be used, each with its reason. */
   readonly onSkip?: (id: string, reason: string) => void;
@@ -32,15 +37,16 @@ export interface PrepareOptions {
 
 /**
  * Reads clips and extracts their conditions once; later calls read the cache. A cache file's key is
- * the sha256 of the source files and of the preprocessing, so that a changed source or another size
- * is another file; a cache file that is broken is made again. Signals arrive between clips.
+ * the sha256 of the source files, of the preprocessing and of the extractors, so that a changed
+ * source, another size or a network's other weights are another file; a cache file that is broken is
+ * made again. Signals arrive between clips.
  *
  * @throws what a source cannot give, unless `onSkip` takes it; a cache that cannot be written
  */
 export async function prepareClips(
-  sources: readonly ClipSource[], options: PrepareOptions,
+  sources: readonly (ClipSource | MnmsSource)[], options: PrepareOptions,
 ): Promise<PreparedClip[]> {
-  const { cache, onProgress, onSkip } = options;
+  const { cache, onProgress, onSkip, extractors } = options;
   mkdirSync(cache, { recursive: true });
   const prepared: PreparedClip[] = [];
   for (const [index, source] of sources.entries()) {
@@ -49,9 +55,9 @@ export async function prepareClips(
     let clip = readWhole(file, readPrepared);
     if (clip === null) {
       try {
-        clip = await extractClip(readClip(source.folder, source.view, {
-          size: options.resolution, frames: options.frames,
-        }));
+        const size = { size: options.resolution, frames: options.frames };
+        clip = await extractClip(source.kind === 'slices'
+          ? readMnmsClip(source, size) : readClip(source.folder, source.view, size), extractors);
       } catch (error) {
         if (onSkip === undefined) throw error;
         onSkip(source.id, (error as Error).message);
@@ -75,8 +81,13 @@ function readWhole<T>(file: string, read: (file: string) => T): T | null {
   }
 }
 
-function cacheKey(source: ClipSource, { resolution, frames }: PrepareOptions): string {
-  const hash = createHash('sha256').update(JSON.stringify({ extraction, resolution, frames }));
+function cacheKey(
+  source: ClipSource | MnmsSource, { resolution, frames, extractors }: PrepareOptions,
+): string {
+  // of a cine one phase is read: its name and its place on the time axis
+  const phase = source.kind === 'slices' ? { phase: source.phase, time: source.time } : {};
+  const preprocessing = { extraction, resolution, frames, ...phase, ...extractors?.identity };
+  const hash = createHash('sha256').update(JSON.stringify(preprocessing));
   for (const [name, content] of Object.entries(sourceFiles(source))) {
     hash.update(name).update(content);
   }
@@ -84,25 +95,47 @@ function cacheKey(source: ClipSource, { resolution, frames }: PrepareOptions): s
 }
 
 /** The files that a clip is read from, by name, with the sha256 of each. */
-export function sourceFiles(source: ClipSource): Record<string, string> {
-  const part = source.kind === 'stills' ? '(ED|ES)' : source.kind;
+export function sourceFiles(source: ClipSource | MnmsSource): Record<string, string> {
+  const stem = source.kind === 'slices' ? source.patient : source.id;
+  const part = { stills: '(ED|ES)', slices: 'sa' }[source.kind as string] ?? source.kind;
   const ofPart = new RegExp(`^_${part}[._]`);
   const isRead = (file: string) => file === `Info_${source.view}.cfg` ||
-    (file.startsWith(source.id) && ofPart.test(file.slice(source.id.length)));
+    (file.startsWith(stem) && ofPart.test(file.slice(stem.length)));
   const names = readdirSync(source.folder).filter(isRead).sort();
   return Object.fromEntries(names.map((name) => [name, sha256(join(source.folder, name))]));
 }
 
 /**
  * Every condition that the clip can give, at its own size; flow is estimated where the truth is not
- * known.
+ * known. The slices of a volume give their masks alone (PAPER section 2).
  */
-export async function extractClip(clip: Clip): Promise<PreparedClip> {
+export async function extractClip(
+  clip: Clip | MnmsClip, extractors: Extractors = openExtractors(),
+): Promise<PreparedClip> {
+  const planes = clip.kind === 'slices' ? maskPlanes(clip) : await everyPlane(clip, extractors);
+  const { video } = clip;
+  return {
+    id: clip.id, patient: clip.patient, view: clip.view, prompt: defaultPrompt(clip.view),
+    frames: video.frames, size: video.width, stills: clip.kind === 'stills',
+    ...(clip.kind === 'slices' ? {}
+      : { beat: { ed: clip.ed, es: clip.es, whole: clip.kind === 'sequence', ef: clip.ef } }),
+    video: toUnitBytes([video]), planes, latents: null, embedding: null,
+  };
+}
+
+function maskPlanes({ masks }: Clip | MnmsClip): Map<ConditionName, PreparedPlanes> {
+  return new Map(masks === null ? [] : [['mask', { kind: 'labels', channels: 1, data: masks.data }]]);
+}
+
+async function everyPlane(
+  clip: Clip, extractors: Extractors,
+): Promise<Map<ConditionName, PreparedPlanes>> {
   const { video, masks } = clip;
+  const { extractSketch, flowEstimator } = extractors;
   const planes = new Map<ConditionName, PreparedPlanes>();
   const sketches = Array.from({ length: video.frames }, (_, t) => extractSketch(frameAt(video, t)));
   planes.set('sketch', { kind: 'unit', channels: 1, data: toUnitBytes(sketches) });
-  if (masks !== null) planes.set('mask', { kind: 'labels', channels: 1, data: masks.data });
+  for (const [name, found] of maskPlanes(clip)) planes.set(name, found);
   const strokes = clip.leaflets ?? (masks === null ? null : valveOf(masks));
   if (strokes !== null) {
     const drawn = drawSkeleton(strokes, video.height, video.width);
@@ -110,15 +143,10 @@ export async function extractClip(clip: Clip): Promise<PreparedClip> {
   }
   if (clip.kind !== 'stills') {
     const last = clip.kind === 'sequence' ? 'loop' : 'hold';
-    const flow = clip.flow ?? (await loadFlowEstimator())(video, clip.sector, last);
+    const flow = clip.flow ?? (await flowEstimator())(video, clip.sector, last);
     planes.set('flow', { kind: 'real', channels: 2, data: byFrame(flow) });
   }
-  return {
-    id: clip.id, patient: clip.patient, view: clip.view, prompt: defaultPrompt(clip.view),
-    frames: video.frames, size: video.width, stills: clip.kind === 'stills',
-    beat: { ed: clip.ed, es: clip.es, whole: clip.kind === 'sequence', ef: clip.ef },
-    video: toUnitBytes([video]), planes, latents: null, embedding: null,
-  };
+  return planes;
 }
 
 /**
@@ -149,20 +177,58 @@ export async function prepareLatents(
   }
 }
 
+/** Embeddings of a clip are held in memory up to this many numbers, and else read frame by frame. */
+export const heldEmbedding = 2 ** 20;
+
 function readEncoded(file: string): Pick<PreparedClip, 'latents' | 'embedding'> {
-  return scope(() => {
-    const { tensors } = readSafetensors(file);
-    const floats = (name: string) => tensors.get(name)!.toFloat32();
-    return {
-      latents: { mean: floats('mean'), logvar: floats('logvar') }, embedding: floats('embedding'),
-    };
+  const floats = (name: string) => scope(() => {
+    const values = new StoredFloats(file, name);
+    return values.subarray(0, values.length);
   });
+  const embedding = new StoredFloats(file, 'embedding');
+  return {
+    latents: { mean: floats('mean'), logvar: floats('logvar') },
+    embedding: embedding.length <= heldEmbedding ? embedding.subarray(0, embedding.length) : embedding,
+  };
 }
+
+/** Pixels that one pass of the image encoder sees: its memory goes with them. */
+const encodedAtOnce = 2 ** 20;
 
 function encodeClip(clip: PreparedClip, model: HeartBeat): Map<string, Tensor> {
   const shown = pictures(allFrames([clip])).to(model.components.vae.device);
   const { mean, logvar } = model.encode(shown);
-  return new Map([['mean', mean], ['logvar', logvar], ['embedding', model.embedImage(shown)]]);
+  const several = Math.max(1, Math.floor(encodedAtOnce / model.config.image_encoder.img_size ** 2));
+  const pieces = Array.from({ length: Math.ceil(clip.frames / several) }, (_, i) => {
+    const piece = shown.narrow(0, i * several, Math.min(several, clip.frames - i * several));
+    return scope(() => model.embedImage(piece).to('cpu'));
+  });
+  const embedding = cat(pieces, 0);
+  const stored = embedding.numel > heldEmbedding ? embedding.to('float16') : embedding;
+  return new Map([['mean', mean], ['logvar', logvar], ['embedding', stored]]);
+}
+
+/**
+ * The frozen text encoder's tokens of every prompt, and of the empty one, (1, tokens, width) each, from the
+ * cache (null for none) where it has them. Cache key: sha256 of the prompts and of the encoder's weights.
+ * They belong to the caller.
+ */
+export function prepareText(
+  prompts: readonly string[], model: HeartBeat, hash: string, cache: string | null,
+): Map<string, Tensor> {
+  const texts = ['', ...new Set(prompts.filter((prompt) => prompt !== ''))].sort();
+  const key = createHash('sha256').update(JSON.stringify([texts, hash])).digest('hex').slice(0, 16);
+  const file = cache === null ? null : join(cache, `text-${key}.safetensors`);
+  if (cache !== null) mkdirSync(cache, { recursive: true });
+  return keep(noGrad(() => scope(() => {
+    let tokens = file === null ? null : readWhole(file, (file) => readSafetensors(file).tensors);
+    if (tokens === null || texts.some((_, i) => !tokens!.has(`${i}`))) {
+      tokens = new Map(texts.map((text, i) => [`${i}`, model.embedText([text], [1])]));
+      if (file !== null) writeSafetensors(file, tokens, { prompts: JSON.stringify(texts) });
+    }
+    const { device } = model.components.text_encoder;
+    return new Map(texts.map((text, i) => [text, tokens.get(`${i}`)!.to(device)]));
+  })));
 }
 
 function writePrepared(file: string, clip: PreparedClip): void {

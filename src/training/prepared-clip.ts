@@ -1,6 +1,8 @@
 import type { ConditionName } from '../conditions/condition.ts';
 import type { Frames } from '../frames/frames.ts';
+import { scope } from '../tensor/memory.ts';
 import { cat } from '../tensor/ops.ts';
+import { readSafetensorsHeader, readSafetensorsPart } from '../tensor/safetensors.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 
 /**
@@ -22,6 +24,27 @@ export interface Beat {
   readonly ef: number | null;
 }
 
+/** Numbers of which a part is read from a file when it is asked for: too many to hold for every clip. */
+export class StoredFloats {
+  readonly length: number;
+  private readonly file: string;
+  private readonly name: string;
+
+  /** @throws when the file has no tensor of this name */
+  constructor(file: string, name: string) {
+    const stored = readSafetensorsHeader(file).tensors.get(name);
+    if (stored === undefined) throw new Error(`${file}: expected a tensor ${name}, got none`);
+    this.length = stored.shape.reduce((a, b) => a * b, 1);
+    this.file = file;
+    this.name = name;
+  }
+
+  /** As a typed array's, except that the result is a copy. */
+  subarray(begin: number, end: number): Float32Array {
+    return scope(() => readSafetensorsPart(this.file, this.name, begin, end - begin).toFloat32());
+  }
+}
+
 /** A clip as training reads it: extracted once by `prepare`, kept in memory as typed arrays. */
 export interface PreparedClip {
   readonly id: string;
@@ -38,8 +61,8 @@ export interface PreparedClip {
   readonly planes: ReadonlyMap<ConditionName, PreparedPlanes>;
   /** Posterior of the VAE, before the scale; null until `prepare` has run with one. */
   latents: { readonly mean: Float32Array; readonly logvar: Float32Array } | null; // f c h w
-  /** Of the frozen image encoder, likewise. */
-  embedding: Float32Array | null; // f c g g
+  /** Of the frozen image encoder, likewise; MedSAM's of one clip are 67 MB. */
+  embedding: Float32Array | StoredFloats | null; // f c g g
 }
 
 /** One frame of one clip. */
@@ -52,7 +75,8 @@ export function allFrames(clips: readonly PreparedClip[]): FrameOf[] {
 
 /** Copies the same-sized piece that each frame has in an array of its clip, one after the other. */
 function gather<T extends Uint8Array | Float32Array>(
-  picks: readonly FrameOf[], empty: (length: number) => T, of: (clip: PreparedClip) => T, piece: number,
+  picks: readonly FrameOf[], empty: (length: number) => T,
+  of: (clip: PreparedClip) => T | (T extends Float32Array ? StoredFloats : never), piece: number,
 ): T {
   const out = empty(picks.length * piece);
   picks.forEach(({ clip, frame }, i) => {
@@ -69,6 +93,15 @@ export function pictures(picks: readonly FrameOf[]): Tensor {
   const { size } = picks[0].clip;
   const data = gather(picks, bytes, (clip) => clip.video, size * size);
   return tensor(data, [picks.length, 1, size, size]).to('float32').div(255);
+}
+
+/** The mean of all frames of all clips, rounded to 8 bits: the model's `meanFrame`. */
+export function meanFrame(clips: readonly PreparedClip[]): Frames {
+  const { size } = clips[0];
+  const sum = new Float64Array(size * size);
+  for (const { video } of clips) for (let i = 0; i < video.length; i++) sum[i % sum.length] += video[i];
+  const frames = clips.reduce((n, clip) => n + clip.frames, 0);
+  return { channels: 1, frames: 1, height: size, width: size, data: Float32Array.from(sum, (v) => Math.round(v / frames) / 255) };
 }
 
 /** Label numbers. n 1 H W, uint8 */

@@ -1,13 +1,20 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { conditions } from '../conditions/condition.ts';
-import { HeartBeat, type ComponentName, type HeartBeatConfig } from '../heartbeat/heartbeat.ts';
-import { loadComponent, readModelIndex, saveModelFolder, weightsFile } from '../heartbeat/model-folder.ts';
+import { HeartBeat, type HeartBeatConfig } from '../heartbeat/heartbeat.ts';
+import { loadComponent, saveModelFolder, weightsFile } from '../heartbeat/model-folder.ts';
 import { readSafetensors } from '../tensor/safetensors.ts';
+import { extractorNames, type ExtractorsConfig } from '../extractors/extractors.ts';
+import { sha256 } from './checkpoint.ts';
+import { refuseGiven, sourceHash, startComponent, startTokenizer, vaeConfigOf } from './components.ts';
 import type { TrainingConfig } from './config.ts';
 import type { Ema } from '../nn/ema.ts';
-import { runStage, type LoopConfig, type LoopOptions, type LoopResult, type Stage } from './loop.ts';
-import type { PreparedClip } from './prepared-clip.ts';
+import { lookCosts } from './look-costs.ts';
+import { runStage, type LoopConfig, type LoopOptions, type LookCosts, type LoopResult, type Stage } from './loop.ts';
+import { prepareText } from './prepare.ts';
+import { allFrames, meanFrame, type PreparedClip } from './prepared-clip.ts';
+import {
+  configKey, expectModel, isMeasuring, modelOf, type MeasuringStageName, type ModelStageName, type StageName,
+} from './run-folder.ts';
 import { EchoVideoStage } from './stage-echo-video.ts';
 import { ImageEncoderStage } from './stage-image-encoder.ts';
 import { imageStage } from './stage-image.ts';
@@ -15,14 +22,7 @@ import { SegmenterStage } from './stage-segmenter.ts';
 import { VaeStage } from './stage-vae.ts';
 import { videoStage } from './stage-video.ts';
 
-/** The trainings of a run in their order; each has a folder of its own below the run's. */
-export const stageNames = [
-  'vae', 'image-encoder', 'image', 'video', 'segmenter', 'echo-video',
-] as const;
-export type StageName = (typeof stageNames)[number];
-/** The trainings whose outcome only measures a HeartBeat. */
-type MeasuringStageName = 'segmenter' | 'echo-video';
-type ModelStageName = Exclude<StageName, MeasuringStageName>;
+export { expectModel, modelOf, stageNames, type StageName } from './run-folder.ts';
 
 export interface RunOptions extends Omit<LoopOptions, 'run' | 'config' | 'resolved' | 'decisive'> {
   readonly config: TrainingConfig;
@@ -31,11 +31,8 @@ export interface RunOptions extends Omit<LoopOptions, 'run' | 'config' | 'resolv
   readonly train: readonly PreparedClip[];
   readonly validation: readonly PreparedClip[];
   readonly device?: string;
-}
-
-/** Where a stage leaves its model folder. */
-export function modelOf(run: string, stage: StageName): string {
-  return join(run, stage, 'model');
+  /** Where the tokens of a frozen text encoder are kept; nowhere when absent. */
+  readonly cache?: string;
 }
 
 interface Prepared {
@@ -51,19 +48,25 @@ export async function trainStage(name: StageName, options: RunOptions): Promise<
   if (options.train.length === 0) {
     throw new Error(`train ${name}: expected clips to train on, got none`);
   }
-  if (name === 'segmenter' || name === 'echo-video') return trainMeasuring(name, options);
+  if (isMeasuring(name)) return trainMeasuring(name, options);
   const { config, run } = options;
-  const model = new HeartBeat(modelConfig(name, config, run), { device: options.device, seed: config.seed });
+  refuseGiven(name, config);
+  const vae = name === 'image' || name === 'video' ? vaeConfigOf(config, run) : config.model.vae;
+  const tokenizer = startTokenizer(name, config, run);
+  const model = new HeartBeat(
+    modelConfig(name, config, vae), { device: options.device, seed: config.seed, tokenizer });
   try {
-    loadEarlierStages(model, name, run);
+    loadEarlierStages(model, name, config, run);
+    holdFrozenText(model, name, options);
     const { stage, ema, loop, finished } = prepareStage(name, model, options);
     try {
       const folder = join(run, name);
       const { segmenter: _, echoVideo: __, ...recipe } = config;
       const resolved = plainCopy(recipe);
       const decisive = decisiveOf(configKey(name));
+      const costs = costsOf(name, options);
       const result = await runStage(
-        stage, { ...options, run: folder, config: loop, resolved, decisive });
+        stage, { ...options, run: folder, config: loop, resolved, decisive, costs });
       if (result.finished) {
         const card = {
           preset: config.preset, stage: name, steps: result.step, seconds: Math.round(result.seconds),
@@ -88,38 +91,35 @@ function plainCopy(config: object): unknown {
 
 /**
  * What of a resolved configuration decides a stage's weights: the network, the seed, the views and
- * the stage's own recipe, but not the other stages', nor how often the loop saves or logs.
+ * the stage's own recipe, but not the other stages', nor how often the loop saves or logs, nor what is
+ * computed twice to save memory.
  */
 function decisiveOf(key: ReturnType<typeof configKey>) {
   return (resolved: unknown) => {
-    const { preset, seed, views, model, resolution, frames, [key]: recipe } =
+    const { preset, seed, views, model, resolution, frames, extractors, [key]: recipe } =
       resolved as Record<string, unknown>;
-    const { loop: _, ...own } = recipe as Record<string, unknown>;
-    return { preset, seed, views, model, resolution, frames, [key]: own };
+    const { loop: _, gradientCheckpointing: __, ...own } = recipe as Record<string, unknown>;
+    // Checkpoints from before there was a choice have the built-in extractors.
+    const names = extractorNames(extractors as Partial<ExtractorsConfig> | undefined);
+    const conditioned = key === 'image' || key === 'video' ? { extractors: names } : {};
+    return { preset, seed, views, model, resolution, frames, ...conditioned, [key]: own };
   };
-}
-
-/** Where a stage's recipe stands in the configuration. */
-export function configKey(name: StageName) {
-  if (name === 'image-encoder') return 'imageEncoder';
-  return name === 'echo-video' ? 'echoVideo' : name;
 }
 
 /** A network that measures: apart from the model, on real clips. */
 async function trainMeasuring(name: MeasuringStageName, options: RunOptions): Promise<LoopResult> {
-  const { config, run, train, validation, device } = options;
-  const { preset, seed, views, segmenter, echoVideo, model: { resolution, frames, classes } } = config;
-  const stage = name === 'segmenter'
-    ? new SegmenterStage(classes, train, validation, segmenter, seed, device)
-    : new EchoVideoStage(train, validation, echoVideo, seed, device);
+  const { config, run, train } = options;
+  const { preset, seed, views, segmenter, echoVideo, model: { resolution, frames } } = config;
+  const stage = measuringStage(name, options);
   try {
     const folder = join(run, name);
     const recipe = name === 'segmenter' ? { segmenter } : { frames, echoVideo };
     const resolved = plainCopy({ preset, seed, views, resolution, ...recipe });
-    const { loop } = config[configKey(name) as 'segmenter' | 'echoVideo'];
-    const decisive = decisiveOf(configKey(name));
-    const result = await runStage(
-      stage, { ...options, run: folder, config: loop, resolved, decisive });
+    const { loop } = config[configKey(name)];
+    const result = await runStage(stage, {
+      ...options, run: folder, config: loop, resolved, decisive: decisiveOf(configKey(name)),
+      costs: costsOf(name, options),
+    });
     if (result.finished) {
       const validated = stage.validate();
       const seconds = Math.round(result.seconds);
@@ -133,7 +133,24 @@ async function trainMeasuring(name: MeasuringStageName, options: RunOptions): Pr
   }
 }
 
-function prepareStage(name: ModelStageName, model: HeartBeat, options: RunOptions): Prepared {
+/** A network that measures, before its first step. */
+export function measuringStage(
+  name: MeasuringStageName,
+  { config, train, validation, device }: Pick<RunOptions, 'config' | 'train' | 'validation' | 'device'>,
+) {
+  const { segmenter, echoVideo, seed, model: { classes } } = config;
+  return name === 'segmenter' ? new SegmenterStage(classes, train, validation, segmenter, seed, device)
+    : new EchoVideoStage(train, validation, echoVideo, seed, device);
+}
+
+function costsOf(name: StageName, { config, validation }: RunOptions): LookCosts {
+  return lookCosts(name, config, { frames: allFrames(validation).length, clips: validation.length });
+}
+
+/** A stage on `model` and the given clips, before its first step. */
+export function prepareStage(
+  name: ModelStageName, model: HeartBeat, options: Pick<RunOptions, 'config' | 'train' | 'validation'>,
+): Prepared {
   const { config, train, validation } = options;
   const same = () => model.config;
   if (name === 'vae') {
@@ -147,6 +164,7 @@ function prepareStage(name: ModelStageName, model: HeartBeat, options: RunOption
     const stage = new ImageEncoderStage(model, train, validation, config.imageEncoder, config.seed);
     return { stage, ema: stage.optimization.ema, loop: config.imageEncoder.loop, finished: same };
   }
+  model.meanFrame = meanFrame(train);
   const stage = name === 'image'
     ? imageStage(model, train, validation, config.image, config.seed)
     : videoStage(model, train, validation, config.video, config.seed);
@@ -154,34 +172,42 @@ function prepareStage(name: ModelStageName, model: HeartBeat, options: RunOption
 }
 
 /** The model a stage trains: stage 1 has no temporal layers and no conditions that only a video has. */
-function modelConfig(name: ModelStageName, config: TrainingConfig, run: string): HeartBeatConfig {
-  const { model } = config;
+export function modelConfig(
+  name: ModelStageName, { model }: TrainingConfig, vae: HeartBeatConfig['vae'],
+): HeartBeatConfig {
   const wanted = name === 'video' ? 'video' : 'image';
   const shown = conditions.filter(({ stages }) => stages.includes(wanted)).map((condition) => condition.name);
-  const earlier = name === 'image' || name === 'video';
   return {
     ...model,
     conditions: model.conditions.filter((condition) => shown.includes(condition)),
     unet: { ...model.unet, temporal: name === 'video' },
-    vae: earlier ? readModelIndex(expectModel(run, 'vae')).config.vae : model.vae,
+    vae,
   };
 }
 
-const sources: Record<ModelStageName, readonly (readonly [ModelStageName, readonly ComponentName[]])[]> = {
-  vae: [],
-  'image-encoder': [],
-  image: [['vae', ['vae']], ['image-encoder', ['image_encoder']]],
-  video: [['image', ['vae', 'image_encoder', 'text_encoder', 'global_adapter']]],
-};
-
-function loadEarlierStages(model: HeartBeat, name: ModelStageName, run: string): void {
-  for (const [stage, components] of sources[name]) {
-    const folder = expectModel(run, stage);
-    for (const component of components) {
-      loadComponent(model, component, join(folder, weightsFile(component)));
+function loadEarlierStages(model: HeartBeat, name: ModelStageName, config: TrainingConfig, run: string): void {
+  if (name === 'image') {
+    for (const component of ['vae', 'image_encoder', 'text_encoder', 'unet'] as const) {
+      startComponent(model, component, config, run);
     }
   }
-  if (name === 'video') inflate(model, expectModel(run, 'image'));
+  if (name === 'video') {
+    const folder = expectModel(run, 'image');
+    for (const component of ['vae', 'image_encoder', 'text_encoder', 'global_adapter'] as const) {
+      loadComponent(model, component, join(folder, weightsFile(component)));
+    }
+    inflate(model, folder);
+  }
+}
+
+/** The prompts' tokens, where this stage's text encoder stays as it is. */
+function holdFrozenText(model: HeartBeat, name: ModelStageName, options: RunOptions): void {
+  const { config, run, train, validation } = options;
+  if (name !== 'video' && (name !== 'image' || config.image.trainTextEncoder)) return;
+  const hash = name === 'image' ? sourceHash('text_encoder', config, run)
+    : sha256(join(expectModel(run, 'image'), weightsFile('text_encoder')));
+  const prompts = [...train, ...validation].map(({ prompt }) => prompt);
+  model.holdText(prepareText(prompts, model, hash, options.cache ?? null));
 }
 
 /**
@@ -206,12 +232,4 @@ export function inflate(model: HeartBeat, folder: string): void {
       for (const value of tensors.values()) value.dispose();
     }
   }
-}
-
-/** The model folder of a stage that has finished. */
-export function expectModel(run: string, stage: StageName): string {
-  const folder = modelOf(run, stage);
-  if (existsSync(folder)) return folder;
-  throw new Error(`train: expected the finished ${stage} stage in ${folder}, got none: ` +
-    `run \`train ${stage}\` first`);
 }

@@ -1,3 +1,4 @@
+import type { ConditionDropout } from '../conditions/condition.ts';
 import type { Frames } from '../frames/frames.ts';
 import type { HeartBeat } from '../heartbeat/heartbeat.ts';
 import { synthesize } from '../heartbeat/synthesis.ts';
@@ -5,7 +6,7 @@ import { parameterGroup, type ParameterGroup } from '../models/unet-weights.ts';
 import { noGrad, scope } from '../tensor/memory.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { conditionInputsOf } from './condition-inputs.ts';
-import { denoisingLoss, type ConditionDropout, type Sample } from './denoising.ts';
+import { denoisingLoss, type Sample } from './denoising.ts';
 import type { Stage } from './loop.ts';
 import { Optimization, type OptimizationConfig } from './optimization.ts';
 import type { PreparedClip } from './prepared-clip.ts';
@@ -35,6 +36,7 @@ export interface DenoisingStageOptions {
   readonly model: HeartBeat;
   readonly training: Training;
   readonly optimization: OptimizationConfig;
+  readonly gradientCheckpointing: boolean;
   readonly dropout: ConditionDropout;
   readonly seed: number;
   /** The sample at place `index` of the endless training. */
@@ -56,7 +58,9 @@ export class DenoisingStage implements Stage {
     this.options = options;
     this.maxTrainSteps = options.optimization.maxTrainSteps;
     this.parameters = selectTraining(options.model, options.training);
-    this.optimization = new Optimization(this.parameters, options.optimization);
+    this.optimization = new Optimization(this.parameters, options.optimization, {
+      gradientCheckpointing: options.gradientCheckpointing,
+    });
   }
 
   step(step: number): Record<string, number> {

@@ -14,6 +14,8 @@ export const imageStageConfig = z.strictObject({
   loop: loopConfig,
   /** `none` is the paper's own reading: every condition, always. */
   conditionDropout: z.enum(['heartbeat', 'none']).default('heartbeat'),
+  /** Computes the U-Net's layers a second time in the backward pass in place of keeping what they made. */
+  gradientCheckpointing: z.boolean().default(false),
   /** True where there is no pretrained text encoder: it is then trained here and frozen afterwards. */
   trainTextEncoder: z.boolean().default(false),
   validationFrames: z.int().positive().default(64),
@@ -45,6 +47,7 @@ export function imageStage(
   return new DenoisingStage({
     name: 'image', model, seed, sampleAt, validation,
     optimization: config.optimization,
+    gradientCheckpointing: config.gradientCheckpointing,
     dropout: config.conditionDropout,
     preview: held[0] ?? clips[0],
     training: {

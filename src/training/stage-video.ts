@@ -12,6 +12,8 @@ export const videoStageConfig = z.strictObject({
   optimization: optimizationConfig,
   loop: loopConfig,
   conditionDropout: z.enum(['heartbeat', 'none']).default('heartbeat'),
+  /** Computes the U-Net's layers a second time in the backward pass in place of keeping what they made. */
+  gradientCheckpointing: z.boolean().default(false),
   /** The figure shows the cross-attention without a snowflake, the review says frozen. */
   trainCrossAttention: z.boolean().default(false),
   validationClips: z.int().positive().default(16),
@@ -39,6 +41,7 @@ export function videoStage(
   return new DenoisingStage({
     name: 'video', model, seed, sampleAt, validation,
     optimization: config.optimization,
+    gradientCheckpointing: config.gradientCheckpointing,
     dropout: config.conditionDropout,
     preview: heldClips[0] ?? usable[0],
     training: {

@@ -45,8 +45,9 @@ test('alphas are those of diffusers', () => {
 for (const name of samplerNames) {
   for (const [key, expected] of Object.entries(golden[name])) {
     test(`${name} walks as diffusers does: ${key}`, () => {
-      const [prediction_type, steps] = key.split('-') as [SchedulerConfig['prediction_type'], string];
-      const schedule = new NoiseSchedule({ prediction_type });
+      const [prediction_type, steps, timestep_spacing] = key.split('-') as
+        [SchedulerConfig['prediction_type'], string, SchedulerConfig['timestep_spacing']];
+      const schedule = new NoiseSchedule({ prediction_type, timestep_spacing });
       const sampler = createSampler(name, schedule, Number(steps));
       assert.deepEqual(sampler.timesteps, expected.timesteps);
       const z = start();
@@ -65,6 +66,26 @@ for (const name of samplerNames) {
     });
   }
 }
+
+test('quadratic steps are those of DDIM\'s appendix D.2, from the noisiest down, never one twice', () => {
+  const schedule = new NoiseSchedule({ timestep_spacing: 'quadratic' });
+  const at = (steps: number) => createSampler('ddim', schedule, steps).timesteps;
+  assert.deepEqual(at(5), [999, 639, 360, 160, 40]);
+  for (const steps of [1, 2, 50, 100, 200, 500, 999]) {
+    const visited = at(steps);
+    assert.equal(visited[0], 999);
+    assert.ok(visited.every((t, i) => t >= 0 && (i === 0 || t < visited[i - 1])), `${steps} steps`);
+  }
+  for (const name of samplerNames) {
+    const z = start();
+    const walking = walk(createSampler(name, schedule, 9), denoiser, z);
+    let next = walking.next();
+    while (!next.done) next = walking.next();
+    assert.ok(next.value.toFloat32().every(Number.isFinite));
+    next.value.dispose();
+    z.dispose();
+  }
+});
 
 test('the forward process and v are those of diffusers, and predictions read back', () => {
   scope(() => {

@@ -9,7 +9,7 @@ import { writePhantom } from '../../src/data/phantom/phantom.ts';
 import { readCard } from '../../src/evaluation/card.ts';
 import { compareCards, comparisonText } from '../../src/evaluation/compare.ts';
 import { evaluate, type EvaluationOptions } from '../../src/evaluation/evaluation.ts';
-import { loadEchoFeatures, type EchoFeatures } from '../../src/evaluation/extractors.ts';
+import { loadEchoFeatures, type EchoFeatures } from '../../src/evaluation/feature-extractors.ts';
 import { collectCard, textReport, writeCard } from '../../src/evaluation/report.ts';
 import { Results } from '../../src/evaluation/results.ts';
 import { readPng } from '../../src/frames/png.ts';
@@ -47,7 +47,7 @@ describe('evaluate', () => {
     path = rootPath({ seed: 1 });
     echo = echoFeatures(join(folder, 'echo-features'));
     options = {
-      echoVideo: echo.echoVideo, echoVideoHash: 'ghi', extractors: echo.extractors,
+      echoVideo: echo.echoVideo, echoVideoHash: 'ghi', featureExtractors: echo.extractors,
       model, modelHash: 'abc', segmenterHash: 'def', data: join(folder, 'data'), output, clips: 2,
       segmenter: new Segmenter(path, { ...config.segmenter.network, classes: 4 }),
       numInferenceSteps: 2, sheets: 1,

@@ -37,19 +37,19 @@ out = {"alphas": {}, "ddim": {}, "dpm-solver++": {}, "forward": {}}
 for beta_schedule in ("scaled_linear", "linear"):
     scheduler = DDIMScheduler(**{**BASE, "beta_schedule": beta_schedule})
     out["alphas"][beta_schedule] = [float(scheduler.alphas_cumprod[t]) for t in (0, 1, 250, 500, 998, 999)]
-for prediction in ("epsilon", "v_prediction"):
-    for steps in (1, 7, 20, 50):
-        ddim = DDIMScheduler(**BASE, prediction_type=prediction, clip_sample=False, set_alpha_to_one=False,
-                             timestep_spacing="leading")
-        dpm = DPMSolverMultistepScheduler(**BASE, prediction_type=prediction, algorithm_type="dpmsolver++",
-                                          solver_order=2, solver_type="midpoint", timestep_spacing="leading",
-                                          final_sigmas_type="zero", lower_order_final=True)
-        for scheduler in (ddim, dpm):   # the library rounds its betas to float32; ours are float64
-            betas = torch.linspace(BASE["beta_start"] ** 0.5, BASE["beta_end"] ** 0.5, 1000, dtype=torch.float64) ** 2
-            scheduler.alphas_cumprod = torch.cumprod(1 - betas, 0)
-        ddim.final_alpha_cumprod = ddim.alphas_cumprod[0]
-        out["ddim"][f"{prediction}-{steps}"] = walk(ddim, steps)
-        out["dpm-solver++"][f"{prediction}-{steps}"] = walk(dpm, steps)
+cases = [(prediction, steps, "leading") for prediction in ("epsilon", "v_prediction") for steps in (1, 7, 20, 50)]
+for prediction, steps, spacing in [*cases, ("epsilon", 8, "trailing"), ("v_prediction", 20, "trailing")]:
+    ddim = DDIMScheduler(**BASE, prediction_type=prediction, clip_sample=False, set_alpha_to_one=False,
+                         timestep_spacing=spacing)
+    dpm = DPMSolverMultistepScheduler(**BASE, prediction_type=prediction, algorithm_type="dpmsolver++",
+                                      solver_order=2, solver_type="midpoint", timestep_spacing=spacing,
+                                      final_sigmas_type="zero", lower_order_final=True)
+    for scheduler in (ddim, dpm):   # the library rounds its betas to float32; ours are float64
+        betas = torch.linspace(BASE["beta_start"] ** 0.5, BASE["beta_end"] ** 0.5, 1000, dtype=torch.float64) ** 2
+        scheduler.alphas_cumprod = torch.cumprod(1 - betas, 0)
+    ddim.final_alpha_cumprod = ddim.alphas_cumprod[0]
+    out["ddim"][f"{prediction}-{steps}-{spacing}"] = walk(ddim, steps)
+    out["dpm-solver++"][f"{prediction}-{steps}-{spacing}"] = walk(dpm, steps)
 scheduler = DDIMScheduler(**BASE)
 z0 = start().float().reshape(3, 4)
 noise = torch.cos(torch.arange(12) * 0.9).reshape(3, 4)

@@ -10,6 +10,7 @@ import { componentNames, type HeartBeat } from '../../src/heartbeat/heartbeat.ts
 import {
   loadModelFolder, modelHash, readModelIndex, saveModelFolder, weightsFile,
 } from '../../src/heartbeat/model-folder.ts';
+import { writePng } from '../../src/frames/png.ts';
 import { synthesize } from '../../src/heartbeat/synthesis.ts';
 import { dispose } from '../../src/tensor/memory.ts';
 import {
@@ -53,6 +54,27 @@ describe('model folder', () => {
     const index = JSON.parse(readFileSync(join(path, 'model_index.json'), 'utf8'));
     assert.equal(index._class_name, 'HeartBeat');
     assert.deepEqual(readModelIndex(path), { config: model.config, card: { seconds: 3 } });
+  });
+
+  it('keeps the mean training frame, and refuses one of another size', () => {
+    const other = join(folder, 'with mean frame');
+    const side = model.config.resolution;
+    const data = Float32Array.from({ length: side * side }, (_, i) => (i % 256) / 255);
+    model.meanFrame = { channels: 1, frames: 1, height: side, width: side, data };
+    try {
+      saveModelFolder(model, other);
+    } finally {
+      model.meanFrame = null;
+    }
+    const loaded = loadModelFolder(other);
+    try {
+      assert.deepEqual(loaded.meanFrame?.data, data);
+      assert.notEqual(modelHash(other), modelHash(path));
+    } finally {
+      loaded.dispose();
+    }
+    writePng(join(other, 'mean_frame.png'), { channels: 1, frames: 1, height: 2, width: 3, data: new Float32Array(6) });
+    assert.throws(() => loadModelFolder(other), /expected 32x32 grey pixels in .*mean_frame\.png, got 3x2 of 1/);
   });
 
   it('gives the same weights, configuration and clip back', async () => {

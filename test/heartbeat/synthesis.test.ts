@@ -4,7 +4,8 @@ import { conditions, type ConditionInputs } from '../../src/conditions/condition
 import type { Frames } from '../../src/frames/frames.ts';
 import type { HeartBeat } from '../../src/heartbeat/heartbeat.ts';
 import { synthesize, type SynthesisOptions } from '../../src/heartbeat/synthesis.ts';
-import { liveTensors } from '../../src/tensor/memory.ts';
+import { liveTensors, noGrad, scope } from '../../src/tensor/memory.ts';
+import { tensor } from '../../src/tensor/tensor.ts';
 import { conditionInputsOf } from '../../src/training/condition-inputs.ts';
 import { expectNoLeaks } from '../support/leaks.ts';
 import { drawnClip, tinyModel, wake } from '../training/drawn-clips.ts';
@@ -41,6 +42,43 @@ describe('synthesis', () => {
     assert.ok(!same(other, first));
     assert.ok(same(await sample(all), first));
     assert.ok(!same(await sample(all, { seed: 2 }), first), 'the seed must matter');
+  });
+
+  it('starts at the noised image prior, at the mean training frame without one', async () => {
+    const side = model.config.resolution;
+    const flat = (grey: number): Frames =>
+      ({ channels: 1, frames: 1, height: side, width: side, data: new Float32Array(side * side).fill(grey) });
+    const t = 900;
+    /** What is left of z_T when the noise is taken away. */
+    const startOf = (prior: Frames | null, strength?: number) => scope(() => {
+      const noise = model.clipNoise(3, ['latent']);
+      const kept = model.start(noise, t, prior, strength).sub(noise, model.schedule.noise(t));
+      return kept.div(model.schedule.signal(t)).select(0, 1).toFloat32();
+    });
+    const latentsOf = (grey: number) => scope(() => model.vae.scaleLatents(
+      model.encode(tensor(flat(grey).data, [1, 1, side, side])).mean).select(0, 0).toFloat32());
+    const near = (got: Float32Array, wanted: Float32Array) =>
+      got.every((value, i) => Math.abs(value - wanted[i]) < 1e-3);
+    assert.equal(model.meanFrame, null);
+    noGrad(() => scope(() => {
+      const noise = model.clipNoise(3, ['latent']);
+      assert.equal(model.start(noise, t, null), noise, 'nothing is known: noise alone');
+    }));
+    const without = await sample({ text: all.text });
+    model.meanFrame = flat(0.2);
+    try {
+      assert.ok(!same(await sample({ text: all.text }), without), 'the mean frame must matter');
+      noGrad(() => {
+        const [mean, prior] = [latentsOf(0.2), latentsOf(0.8)];
+        assert.ok(!near(mean, prior));
+        assert.ok(near(startOf(null), mean));
+        assert.ok(near(startOf(flat(0.8)), prior));
+        assert.ok(near(startOf(flat(0.8), 0), mean));
+        assert.ok(near(startOf(flat(0.8), 0.25), mean.map((value, i) => 0.75 * value + 0.25 * prior[i])));
+      });
+    } finally {
+      model.meanFrame = null;
+    }
   });
 
   it('runs one pass a step without guidance, two with it', async () => {

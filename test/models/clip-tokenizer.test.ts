@@ -38,6 +38,18 @@ test('tokens are those of transformers with the echo vocabulary', () => {
   compare(new ClipTokenizer(echoVocabulary()), golden.echo.cases);
 });
 
+test('some hundred made-up texts with the published vocabulary', () => {
+  const file = new URL('../golden/clip-vocabulary.json', import.meta.url);
+  const { tokens, merges, cases } = JSON.parse(readFileSync(file, 'utf8')) as {
+    tokens: Record<string, number>; merges: string[]; cases: [string, number[]][];
+  };
+  const tokenizer = new ClipTokenizer({
+    tokens: new Map(Object.entries(tokens)), merges: merges.map((line) => line.split(' ') as [string, string]),
+  });
+  assert.equal(cases.length, 301);
+  compare(tokenizer, cases.map(([text, row]) => ({ text, row, bare: null })));
+});
+
 test('the prompt of the paper has the token numbers that Stable Diffusion sees', () => {
   const numbers = new ClipTokenizer(clipVocabulary).encode('An ECHO with 2-chamber view.');
   assert.deepEqual(Array.from(numbers.slice(0, 2)), [49406, 550]);

@@ -50,11 +50,9 @@ function scaled(
 
 /** Puts the reference numbers into every tensor of a network's state, by key. */
 export function fill(state: ReadonlyMap<string, Tensor>): void {
-  scope(() =>
-    noGrad(() => {
-      for (const [key, value] of state) value.copy_(parameter(key, value.shape));
-    }),
-  );
+  noGrad(() => {
+    for (const [key, value] of state) scope(() => void value.copy_(parameter(key, value.shape)));
+  });
 }
 
 /** What `summary()` of reference_fill.py writes of a tensor. */

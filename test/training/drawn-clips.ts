@@ -57,6 +57,7 @@ export function drawnClip(number: number, { latents = false } = {}): PreparedCli
   return {
     id: `drawn${number}_${view}`, patient: `drawn${number}`, view,
     prompt: `An ECHO with ${view[0]}-chamber view.`, frames, size, stills: false, video, planes,
+    beat: { ed: 0, es: 2, whole: true, ef: 50 },
     latents: latents
       ? { mean: normals(latentLength), logvar: new Float32Array(latentLength).fill(-4) } : null,
     embedding: latents ? normals(frames * 16 * 8 * 8) : null,

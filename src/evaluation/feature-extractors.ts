@@ -35,7 +35,7 @@ export interface ExtractorAbout {
   readonly kernel: string;
 }
 
-export interface Extractor {
+export interface FeatureExtractor {
   readonly about: ExtractorAbout;
   /** @param video 1 f h w in [0, 1] */
   readonly extract: (video: Frames) => FeatureRows;
@@ -43,7 +43,7 @@ export interface Extractor {
 
 /** Echo features as they are shipped: `segmenter/` and `echo-video/` in one folder. */
 export interface EchoFeatures {
-  readonly extractors: readonly Extractor[];
+  readonly extractors: readonly FeatureExtractor[];
   readonly echoVideo: EchoVideo;
   /** sha256 of the video network's weights. */
   readonly echoVideoHash: string;
@@ -69,7 +69,7 @@ export function loadEchoFeatures(folder: string, device = 'cpu'): EchoFeatures {
   });
   const resized = (side: number) => `each frame to ${side}x${side} (mean over the area of a pixel ` +
     'where it is larger, bilinear without aligned corners where it is smaller), 2x - 1';
-  const frames: Extractor = {
+  const frames: FeatureExtractor = {
     about: {
       name: 'echo-frames', of: 'frames', network: "encoder of this project's segmenter",
       sha256: sha256(networkWeights(images)),
@@ -78,7 +78,7 @@ export function loadEchoFeatures(folder: string, device = 'cpu'): EchoFeatures {
     },
     extract: (shown) => echoImageFeatures(encoder.segmenter, shown, size, device),
   };
-  const whole: Extractor = {
+  const whole: FeatureExtractor = {
     about: {
       name: 'echo-clips', of: 'clips', network: "this project's echo video network",
       sha256: echoVideoHash, dimension: network.dimension, ...own('clips'),
@@ -100,7 +100,7 @@ const batch = 8;
  */
 export function loadPublished(
   name: FeatureNetworkName, file: string, device = 'cpu',
-): Extractor & { readonly dispose: () => void } {
+): FeatureExtractor & { readonly dispose: () => void } {
   const path = rootPath({ device });
   const { tensors } = file.endsWith('.safetensors') ? readSafetensors(file) : readCheckpoint(file);
   try {

@@ -72,9 +72,9 @@ export function drawnClips(count: number, options = {}): PreparedClip[] {
 export function tinyConfig(steps: number, ...overrides: string[]): TrainingConfig {
   const optimizers = [
     'vae.generator', 'vae.discriminator', 'imageEncoder.optimization', 'image.optimization',
-    'video.optimization', 'segmenter.optimization',
+    'video.optimization', 'segmenter.optimization', 'echoVideo.optimization',
   ];
-  const stages = ['vae', 'imageEncoder', 'image', 'video', 'segmenter'];
+  const stages = ['vae', 'imageEncoder', 'image', 'video', 'segmenter', 'echoVideo'];
   return resolveConfig({
     preset: 'tiny',
     overrides: [

@@ -1,8 +1,7 @@
 /** `./heartbeat export`: a model as the folder of a diffusers pipeline. */
-import { existsSync, readdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
-import { UserError } from './console/user-error.ts';
+import { expectNewFolder } from './console/output-folder.ts';
 
 const examples = `
 Examples:
@@ -27,21 +26,9 @@ export function register(command: Command): void {
     .action(run);
 }
 
-/** Refuses, before any weight is read, a folder that holds something. */
-export function expectNewFolder(output: string): string {
-  const folder = resolve(output);
-  let held: string[] = [];
-  try {
-    if (existsSync(folder)) held = readdirSync(folder);
-  } catch {
-    held = ['a file'];
-  }
-  if (held.length === 0) return folder;
-  throw new UserError(`--output ${output}: expected a new or empty folder, got one that holds ${held[0]}`, { exitCode: 2 });
-}
-
 async function run(flags: FolderFlags & { checkpoint?: string }): Promise<void> {
-  const output = expectNewFolder(flags.output);
+  expectNewFolder(flags.output);
+  const output = resolve(flags.output);
   const { findCheckpoint } = await import('./model-choice.ts');
   const { exportPipeline } = await import('../heartbeat/export.ts');
   const { loadModelFolder, readModelIndex } = await import('../heartbeat/model-folder.ts');

@@ -1,7 +1,8 @@
 /** `./heartbeat import`: an exported folder, with what was changed in it, as a model. */
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { dtypeOption, expectNewFolder, type FolderFlags } from './export.ts';
+import { expectNewFolder } from './console/output-folder.ts';
+import { dtypeOption, type FolderFlags } from './export.ts';
 
 const examples = `
 Examples:
@@ -22,7 +23,8 @@ export function register(command: Command): void {
 }
 
 async function run(flags: FolderFlags & { input: string }): Promise<void> {
-  const output = expectNewFolder(flags.output);
+  expectNewFolder(flags.output);
+  const output = resolve(flags.output);
   const { importPipeline } = await import('../heartbeat/export.ts');
   const { saveModelFolder } = await import('../heartbeat/model-folder.ts');
   const { model, card } = importPipeline(resolve(flags.input));

@@ -161,7 +161,7 @@ function expectSameConfig(network: Known, file: string, { unet, vae, text_encode
 
 /** diffusers' options of our U-Net: conv_in sees the local features as well. */
 function theirUNet(unet: HeartBeatConfig['unet']) {
-  const { localChannels, imageQuery, temporal, temporalWithoutSpatial, ...spatial } = unet;
+  const { localChannels, imageQuery, temporal, temporalWithoutSpatial, temporalConvolution, ...spatial } = unet;
   return { ...spatial, in_channels: spatial.in_channels + localChannels };
 }
 

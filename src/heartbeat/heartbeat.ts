@@ -8,7 +8,7 @@ import { GlobalAdapter, GlobalAdapterConfig } from '../models/adapter.ts';
 import { ClipText, clipTextConfig } from '../models/clip-text.ts';
 import { ClipTokenizer, echoVocabulary } from '../models/clip-tokenizer.ts';
 import type { TokenizerSource } from '../models/tokenizer-folder.ts';
-import { LocalEncoder } from '../models/local-encoder.ts';
+import { LocalEncoder, LocalEncoderConfig } from '../models/local-encoder.ts';
 import { ImageEncoder, imageEncoderConfig, imageEncoderInput } from '../models/medsam.ts';
 import { UNet, UNetConfig } from '../models/unet.ts';
 import { Vae, vaeConfig, vaeReduction, type Posterior } from '../models/vae.ts';
@@ -33,6 +33,7 @@ export const heartbeatConfig = z.strictObject({
   unet: UNetConfig,
   text_encoder: clipTextConfig,
   image_encoder: imageEncoderConfig,
+  local_encoders: LocalEncoderConfig.prefault({}),
   global_adapter: GlobalAdapterConfig,
   scheduler: schedulerConfig.prefault({}),
   noisePrior: noisePriorConfig.prefault({}),
@@ -125,7 +126,7 @@ export class HeartBeat {
         .filter(({ name, kind }) => kind === 'local' && config.conditions.includes(name))
         .map(({ name, channels }) => {
           const path = this.components.local_encoders.sub(name);
-          return [name, new LocalEncoder(path, channels(config.classes), this.latentSize)];
+          return [name, new LocalEncoder(path, channels(config.classes), this.latentSize, config.local_encoders)];
         }));
   }
 
@@ -215,17 +216,25 @@ export class HeartBeat {
           `(${[...this.localEncoders.keys()].join(', ')}), got ${name}`);
       }
       const { gain } = conditionOf(name);
-      const scaled = encodeKept(encoder, gain === 1 ? planes : planes.mul(gain), strength(name)); // b 1|f 8 h w
+      const scaled = encodeKept(encoder, gain === 1 ? planes : planes.mul(gain), strength(name), frames); // b 1|f 8 h w
       if (scaled !== null) local = local === null ? scaled : local.add(scaled);
     }
     const folded = local === null ? null : ((sum: Tensor) => {
       const [, , c, h, w] = sum.shape;
       return sum.expand([clips, frames, c, h, w]).reshape([clips * frames, c, h, w]);
     })(local);
-    const image = batch.image === null ? null
+    const image = batch.image === null ? this.noImage(clips)
       : ((tokens: Tensor) => tokens.mul(perClip(strength('image'), 3, tokens)))(
         this.adapter.call(batch.image, training));
     return { local: folded, text: this.embedText(batch.prompts, strength('text')), image };
+  }
+
+  /** What the U-Net is given in place of an absent image prior: tokens of zeros where their number counts. */
+  private noImage(clips: number): Tensor | null {
+    const { unet: { imageQuery }, global_adapter: { tokenGrid, oneToken, contextWidth } } = this.config;
+    if (imageQuery !== 'joint') return null;
+    const { device } = this.components.unet;
+    return zeros([clips, oneToken ? 1 : tokenGrid ** 2, contextWidth], { device });
   }
 
   /** Prompts to text context; strength s stands between the empty prompt's (0) and the prompt's own (1). */
@@ -273,7 +282,7 @@ export class HeartBeat {
  * theirs are zeros. (b f') c H W -> b f' 8 h w, or null when no clip keeps it.
  */
 function encodeKept(
-  encoder: LocalEncoder, planes: Tensor, strength: readonly number[],
+  encoder: LocalEncoder, planes: Tensor, strength: readonly number[], frames: number,
 ): Tensor | null {
   const kept = strength.flatMap((factor, clip) => (factor === 0 ? [] : [clip]));
   if (kept.length === 0) return null;
@@ -283,8 +292,8 @@ function encodeKept(
   const all = kept.length === clips;
   const shown = all ? planes
     : planes.indexSelect(0, rows(kept.flatMap((clip) => Array.from({ length: each }, (_, f) => clip * each + f))));
-  const features = encoder.call(shown); // (kept f') 8 h w
-  const split = features.reshape([kept.length, each, ...features.shape.slice(1)])
+  const features = encoder.call(shown, kept.length, frames); // (kept f') 8 h w
+  const split = features.reshape([kept.length, -1, ...features.shape.slice(1)])
     .mul(perClip(kept.map((clip) => strength[clip]), 5, features));
   if (all) return split;
   const [, ...shape] = split.shape;

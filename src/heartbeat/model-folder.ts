@@ -36,10 +36,12 @@ export function saveModelFolder(
   const temporary = `${path}.tmp-${process.pid}`;
   const aside = `${path}.old-${process.pid}`;
   rmSync(temporary, { recursive: true, force: true });
-  const { vae, unet, text_encoder, image_encoder, global_adapter, scheduler, ...shape } = model.config;
+  const {
+    vae, unet, text_encoder, image_encoder, local_encoders, global_adapter, scheduler, ...shape
+  } = model.config;
   const configs: Record<ComponentName, object> = {
     vae, unet, text_encoder, image_encoder, global_adapter,
-    local_encoders: { classes: shape.classes, conditions: [...model.localEncoders.keys()] },
+    local_encoders: { classes: shape.classes, conditions: [...model.localEncoders.keys()], ...local_encoders },
   };
   try {
     for (const component of componentNames) {
@@ -81,10 +83,12 @@ export function readModelIndex(path: string): ModelIndex {
     throw new Error(`model: expected _class_name HeartBeat in ${join(path, indexFile)}, got ${kind}`);
   }
   const part = (name: string) => readJson(join(path, name, 'config.json'));
+  const { classes: _, conditions: __, ...encoder } = part('local_encoders');
   const parsed = heartbeatConfig.safeParse({
     ...shape,
     ...Object.fromEntries(componentNames
       .filter((name) => name !== 'local_encoders').map((name) => [name, part(name)])),
+    local_encoders: encoder,
     scheduler: readJson(join(path, schedulerFile)),
   });
   if (!parsed.success) {

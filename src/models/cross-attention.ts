@@ -3,21 +3,27 @@ import { zeros } from '../nn/init.ts';
 import { Linear } from '../nn/linear.ts';
 import { Module } from '../nn/module.ts';
 import type { Path } from '../nn/path.ts';
+import { cat } from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
 /** What guides a clip as a whole: tokens of its text and of its image prior, one set a clip. */
 export interface Context {
   /** (b, tokens, width) */
   readonly text: Tensor;
-  /** (b, tokens, width); null does exactly what tokens of zeros do, for nothing. */
+  /**
+   * (b, tokens, width); null does exactly what tokens of zeros do, for nothing. A `joint` attention
+   * wants the zeros: among the text's tokens their number counts.
+   */
   readonly image: Tensor | null;
 }
 
 /**
- * The image branch of the cross-attention: a query of its own as in HeartBeat, the text's as in
- * IP-Adapter and MoonShot, or no image branch as in Stable Diffusion.
+ * How the cross-attention sees the image: by a branch with a query of its own as in HeartBeat
+ * (`own`), by one with the text's query as in IP-Adapter and MoonShot (`shared`), with its tokens
+ * behind the text's in the one attention there is, as in VideoComposer (`joint`), or not at all, as
+ * in Stable Diffusion (`none`).
  */
-export type ImageQuery = 'own' | 'shared' | 'none';
+export type ImageQuery = 'own' | 'shared' | 'joint' | 'none';
 
 /** Attention of the tokens of one frame among themselves. Keys `to_q to_k to_v to_out.0`. */
 export class SelfAttention extends Module<[Tensor], Tensor> {
@@ -55,7 +61,8 @@ interface Branch {
  * out = W_o (Attention(Q^T, K^T, V^T) + Attention(Q^I, K^I, V^I))   (PAPER section 1, injection)
  *
  * Keys of the text branch and the output as in diffusers, of the image branch `to_q_image
- * to_k_image to_v_image`; V^I is zero at birth, so that the network starts as the text-only one.
+ * to_k_image to_v_image`; V^I is zero at birth, so that the network starts as the text-only one. With `joint`
+ * there is one branch, out = W_o Attention(Q, K, V) over the tokens of text and image together.
  * All frames of a clip share its context: their tokens are queries of one attention, which is the
  * same as repeating the context over the frames.
  */
@@ -78,7 +85,7 @@ export class CrossAttention extends Module<[Tensor, Context], Tensor> {
       query: query('to_q'),
       key: new Linear(path.sub('to_k'), contextWidth, channels, { bias: false }),
       value: new Linear(path.sub('to_v'), contextWidth, channels, { bias: false }),
-      tokens: (context) => context.text,
+      tokens: ({ text, image: seen }) => (image === 'joint' && seen !== null ? cat([text, seen], 1) : text),
     };
     const imageBranch = (): Branch => ({
       query: image === 'own' ? query('to_q_image') : text.query,
@@ -89,7 +96,7 @@ export class CrossAttention extends Module<[Tensor, Context], Tensor> {
       }),
       tokens: (context) => context.image,
     });
-    this.branches = image === 'none' ? [text] : [text, imageBranch()];
+    this.branches = image === 'none' || image === 'joint' ? [text] : [text, imageBranch()];
     this.out = new Linear(path.sub('to_out.0'), channels, channels);
   }
 

@@ -6,6 +6,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { Downsample2D, ResnetBlock2D, Upsample2D, type ResnetConfig } from './blocks.ts';
 import type { Context } from './cross-attention.ts';
 import { SpatialTransformer, type TransformerConfig } from './spatial-transformer.ts';
+import { TemporalConvolution } from './temporal-convolution.ts';
 import { TemporalAttention } from './temporal.ts';
 
 /** What every layer of a U-Net's pass sees besides the picture. */
@@ -23,6 +24,8 @@ export interface BlockConfig {
   readonly transformer: TransformerConfig | null;
   /** Null in a block whose frames do not meet. */
   readonly temporalHeads: number | null;
+  /** Whether each residual block ends in a temporal convolution. */
+  readonly temporalConvolution: boolean;
 }
 
 /** (b * frames, c, h, w) -> (b * frames, c', h, w) */
@@ -30,8 +33,9 @@ type Step = (x: Tensor, around: Surroundings) => Tensor;
 
 /**
  * The paper's block, in order: residual block, spatial self-attention and cross-attention (one
- * transformer), and, last, temporal self-attention; either attention may be absent. diffusers'
- * blocks hold several of these, so `temporal_attentions.<layer>` counts as `resnets` and
+ * transformer), and, last, temporal self-attention; either attention may be absent, and
+ * VideoComposer's residual block ends in a temporal convolution. diffusers' blocks hold several of
+ * these, so `temporal_attentions.<layer>` and `temp_convs.<layer>` count as `resnets` and
  * `attentions` do. [fig: "last in the block" is read of this unit, whose figure shows one of each.]
  */
 class Layer extends Module<[readonly Tensor[], Surroundings], Tensor> {
@@ -44,9 +48,10 @@ class Layer extends Module<[readonly Tensor[], Surroundings], Tensor> {
     const resnet = new ResnetBlock2D(at('resnets'), inChannels, outChannels, config.resnet);
     this.steps = [
       (x, around) => resnet.call(x, around.activatedTime),
+      ...convolutionSteps(at, outChannels, config),
       ...attentionSteps(at, outChannels, config),
     ];
-    this.parameters = ['resnets', 'attentions', 'temporal_attentions']
+    this.parameters = ['resnets', 'temp_convs', 'attentions', 'temporal_attentions']
       .flatMap((kind) => [...at(kind).parameters().values()]);
   }
 
@@ -60,6 +65,12 @@ class Layer extends Module<[readonly Tensor[], Surroundings], Tensor> {
       return this.steps.reduce((h, step) => step(h, around), joined);
     }, trains);
   }
+}
+
+function convolutionSteps(at: (kind: string) => Path, channels: number, config: BlockConfig): Step[] {
+  if (!config.temporalConvolution) return [];
+  const temporal = new TemporalConvolution(at('temp_convs'), channels, config.resnet.groups);
+  return [(x, around) => temporal.call(x, around.frames)];
 }
 
 function attentionSteps(at: (kind: string) => Path, channels: number, config: BlockConfig): Step[] {

@@ -12,12 +12,14 @@ export const parameterGroups = [
   'text-cross-attention',
   'image-cross-attention',
   'temporal-attention',
+  'temporal-convolution',
 ] as const;
 export type ParameterGroup = (typeof parameterGroups)[number];
 
 /** First match wins: what a U-Net's key looks like, and the group it is in. */
 const groupOfName: readonly (readonly [RegExp, ParameterGroup])[] = [
   [/\.temporal_attentions\./, 'temporal-attention'],
+  [/\.temp_convs\./, 'temporal-convolution'],
   [/\.attn2\.to_[qkv]_image\./, 'image-cross-attention'],
   [/\.transformer_blocks\.\d+\.(attn2|norm2)\./, 'text-cross-attention'],
   [/\.attentions\./, 'spatial-self-attention'],
@@ -35,7 +37,7 @@ export function parameterGroup(key: string): ParameterGroup {
 
 /** Whether a key is one that HeartBeat adds to the U-Net of Stable Diffusion: image branch, temporal layers. */
 export function isAddedToUNet(key: string): boolean {
-  return ['image-cross-attention', 'temporal-attention'].includes(parameterGroup(key));
+  return ['image-cross-attention', 'temporal-attention', 'temporal-convolution'].includes(parameterGroup(key));
 }
 
 /**

@@ -48,8 +48,8 @@ export const UNetConfig = z.strictObject({
    * none.
    */
   localChannels: z.int().min(0).default(8),
-  /** Query of the cross-attention's image branch. */
-  imageQuery: z.enum(['own', 'shared', 'none']).default('own'),
+  /** How the cross-attention sees the image prior's tokens (`ImageQuery`). */
+  imageQuery: z.enum(['own', 'shared', 'joint', 'none']).default('own'),
   /**
    * Whether the frames of a clip meet in temporal attention (stage 2), or are images apart (stage
    * 1).
@@ -57,6 +57,8 @@ export const UNetConfig = z.strictObject({
   temporal: z.boolean().default(false),
   /** Whether the layers without spatial attention then have temporal attention as well. */
   temporalWithoutSpatial: z.boolean().default(false),
+  /** Whether the residual blocks then end in a temporal convolution, as VideoComposer's do. */
+  temporalConvolution: z.boolean().default(false),
 });
 /** What a caller writes: everything has a default. */
 export type UNetConfig = z.input<typeof UNetConfig>;
@@ -68,8 +70,8 @@ export type UNetConfig = z.input<typeof UNetConfig>;
  * computes in the channels-last memory format, in which the tokens of the attentions are views of
  * the picture.
  *
- * Keys are diffusers', with `attn2.to_{q,k,v}_image` and `temporal_attentions.<layer>` added. A
- * network with temporal layers starts out as the network without them, and loads its weights with
+ * Keys are diffusers', with `attn2.to_{q,k,v}_image`, `temporal_attentions.<layer>` and, from its
+ * UNet3DConditionModel, `temp_convs.<layer>` added. A network with temporal layers starts out as the network without them, and loads its weights with
  * `strict: false`.
  */
 export class UNet extends Module<[Tensor, Tensor, Context, (Tensor | null)?], Tensor> {
@@ -111,6 +113,7 @@ export class UNet extends Module<[Tensor, Tensor, Context, (Tensor | null)?], Te
           }
         : null,
       temporalHeads: c.temporal && (attends || c.temporalWithoutSpatial) ? heads[level] : null,
+      temporalConvolution: c.temporal && c.temporalConvolution,
     });
 
     this.convIn = new Conv2d(path.sub('conv_in'), c.in_channels + c.localChannels, widths[0], 3, {
@@ -204,6 +207,9 @@ export class UNet extends Module<[Tensor, Tensor, Context, (Tensor | null)?], Te
       if (tokens !== null && tokens.shape[0] !== clips) {
         throw new Error(`unet: expected context of ${clips} clips, got ${tokens.shape.join('x')}`);
       }
+    }
+    if (this.config.imageQuery === 'joint' && context.image === null) {
+      throw new Error('unet: expected image tokens, zeros where there is no image, got none');
     }
     return rows / clips;
   }

@@ -35,9 +35,12 @@ describe("Stable Diffusion 1.5's own configuration files", () => {
   const place = (name: string) => writeJson(join(root, 'real', name), golden.real[name]);
 
   it('say what the defaults here are', () => {
-    const { localChannels, imageQuery, temporal, temporalWithoutSpatial, ...spatial } = UNetConfig.parse({});
+    const {
+      localChannels, imageQuery, temporal, temporalWithoutSpatial, temporalConvolution, ...spatial
+    } = UNetConfig.parse({});
     assert.deepEqual(readUNetConfig(place('unet/config.json')), spatial);
-    assert.deepEqual([localChannels, imageQuery, temporal, temporalWithoutSpatial], [8, 'own', false, false]);
+    assert.deepEqual([localChannels, imageQuery, temporal, temporalWithoutSpatial, temporalConvolution],
+      [8, 'own', false, false, false]);
     assert.deepEqual(readVaeConfig(place('vae/config.json')), vaeConfig.parse({}));
     assert.deepEqual(readClipTextConfig(place('text_encoder/config.json')), clipTextConfig.parse({}));
     assert.deepEqual(readSchedulerConfig(place('scheduler/scheduler_config.json')), schedulerConfig.parse({}));

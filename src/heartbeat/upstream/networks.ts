@@ -9,7 +9,7 @@ import { expectClass, neutral, only, read, readJsonFile, translate, type Fields 
 
 /** diffusers' part of our U-Net's configuration; what HeartBeat adds is not in it. */
 const spatialUNet = UNetConfig.omit({
-  localChannels: true, imageQuery: true, temporal: true, temporalWithoutSpatial: true,
+  localChannels: true, imageQuery: true, temporal: true, temporalWithoutSpatial: true, temporalConvolution: true,
 });
 export type SpatialUNetConfig = z.output<typeof spatialUNet>;
 

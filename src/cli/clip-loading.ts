@@ -1,6 +1,7 @@
 /** What `prepare` and `train` share: flags of a run, and its clips with progress. */
 import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
+import { methodNames, type MethodName } from '../training/methods.ts';
 import { presetNames, type PresetName } from '../training/presets.ts';
 import type { ConfigSources, TrainingConfig } from '../training/config.ts';
 import type { ClipStoreOptions } from '../training/clip-store.ts';
@@ -14,6 +15,7 @@ export interface RunFlags extends ExtractorFlags {
   readonly data: string;
   readonly output: string;
   readonly preset: PresetName;
+  readonly method?: MethodName;
   readonly pretrained?: 'none';
   readonly config?: string;
   readonly set: readonly string[];
@@ -48,14 +50,22 @@ export function addConfigFlags(command: Command): Command {
     .option('--device <name>', 'cpu, cuda, cuda:0 or mps', 'cpu');
 }
 
+/** What a run is a training of. The autoencoder, the image encoder and the segmenter are the same for all. */
+export function addMethodFlag(command: Command): Command {
+  return command.addOption(new Option('--method <name>',
+    'what `train image` and `train video` make: HeartBeat (default: heartbeat) or a baseline of docs/baselines.md')
+    .choices(methodNames));
+}
+
 /** The flags as sources of a configuration; `more` are overrides that win over `--set`. */
 export function configSources(
-  { preset, config: file, seed, set, pretrained }: Pick<RunFlags, 'preset' | 'config' | 'seed' | 'set' | 'pretrained'>,
+  { preset, method, config: file, seed, set, pretrained }:
+    Pick<RunFlags, 'preset' | 'method' | 'config' | 'seed' | 'set' | 'pretrained'>,
   more: readonly string[] = [],
 ): ConfigSources {
   const random = pretrained === 'none'
     ? ['unet', 'vae', 'text_encoder', 'image_encoder'].map((name) => `pretrained.${name}=random`) : [];
-  return { preset, file, seed, overrides: [...random, ...set, ...more] };
+  return { preset, method, file, seed, overrides: [...random, ...set, ...more] };
 }
 
 /** Where clips come from and go to, and what is said while they are prepared. */

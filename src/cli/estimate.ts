@@ -4,7 +4,7 @@ import type { TrainingConfig } from '../training/config.ts';
 import type { Estimate } from '../training/estimate.ts';
 import type { Held } from '../training/look-costs.ts';
 import { configKey, stageNames, type StageName } from '../training/run-folder.ts';
-import { addConfigFlags, configSources, type RunFlags } from './clip-loading.ts';
+import { addConfigFlags, addMethodFlag, configSources, type RunFlags } from './clip-loading.ts';
 import { formatDuration } from './console/progress.ts';
 import { formatBytes, gpuMemoryUsed, memory, processor } from './machine.ts';
 import { addRecipeFlags, recipeOverrides, type RecipeFlags } from './recipe-flags.ts';
@@ -14,6 +14,7 @@ Examples:
   ./heartbeat estimate --preset small --stage image
   ./heartbeat estimate --preset paper --stage video --train-batch-size 1 --sampling
   ./heartbeat estimate --preset paper --stage video --device cuda --sampling --json
+  ./heartbeat estimate --preset small --method videocomposer --stage video
 
 Takes two training steps with random weights on made-up clips of the preset's sizes: no data and no
 pretrained weights are needed. With --sampling also one guided denoising step of a clip. The time is the
@@ -23,7 +24,7 @@ it expected after its first two steps and what it took.`;
 
 export function register(command: Command): void {
   command.description('Say what a training takes on this machine: parameters, memory, time, disk.');
-  addConfigFlags(command)
+  addMethodFlag(addConfigFlags(command))
     .addOption(new Option('--stage <name>', 'which training').choices(stageNames).default('video'))
     .option('--sampling', 'also one guided denoising step of a clip, in the stage\'s number type')
     .option('--json', 'print one JSON object');
@@ -62,7 +63,7 @@ export async function printEstimate(
   const machine = { processor: processor().name, threads: getThreads(), device };
   const resident = process.resourceUsage().maxRSS * 1024;
   if (json) {
-    const whole = { stage: name, preset: config.preset, dtype, machine, training, sampling: sampled,
+    const whole = { stage: name, preset: config.preset, method: config.method, dtype, machine, training, sampling: sampled,
       residentBytes: resident, gpuBytes: onGpu, matrixRate: rate };
     process.stdout.write(`${JSON.stringify(whole, null, 2)}\n`);
     return;
@@ -73,7 +74,8 @@ export async function printEstimate(
   const share = (flops: number, seconds: number) => `${counted(flops)}, ` +
     `${(flops / seconds / 1e9).toFixed(0)} GFLOP/s, ${((100 * flops) / seconds / rate).toFixed(0)} % of the ` +
     `${dtype} matrix product's ${(rate / 1e9).toFixed(0)}`;
-  row('stage', `${name} of preset ${config.preset}, ${describeRecipe(name, config)}`);
+  const method = config.method === 'heartbeat' ? '' : `, method ${config.method}`;
+  row('stage', `${name} of preset ${config.preset}${method}, ${describeRecipe(name, config)}`);
   row('machine', `${machine.processor}, ${machine.threads} threads, device ${device}`);
   row('parameters', describeParameters(training));
   row('memory', describeMemory(training, resident, onGpu));

@@ -1,7 +1,9 @@
 /** `prepare`: clips, conditions and latents, extracted once and cached. */
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { addRunFlags, clipStore, configSources, throwIfSignalled, type RunFlags } from './clip-loading.ts';
+import {
+  addMethodFlag, addRunFlags, clipStore, configSources, throwIfSignalled, type RunFlags,
+} from './clip-loading.ts';
 import { catchSignals } from './console/signals.ts';
 import { extractorOverrides } from './extractor-flags.ts';
 
@@ -16,13 +18,13 @@ Reads every clip of the data set: letterboxed, resized, 16 frames over the cycle
 the sketch of each frame, its mitral-valve skeleton and its flow. Once the autoencoder and the image
 encoder of the run are trained (preset paper: given), their latents and embeddings are added. The
 cache's keys are sha256 of the sources, the preprocessing and the networks, so that nothing stale is
-ever read. \`train\` prepares what is missing by itself; this does it ahead, and Ctrl+C loses nothing.`;
+ever read. What is prepared serves every --method. \`train\` prepares what is missing by itself; this does it ahead, and Ctrl+C loses nothing.`;
 
 export function register(command: Command): void {
   command.description(
     'Extract clips and their conditions once, and their latents when there is a VAE.',
   );
-  addRunFlags(command, 'the run; prepared clips go to <output>/cache')
+  addMethodFlag(addRunFlags(command, 'the run; prepared clips go to <output>/cache'))
     .addHelpText('after', examples)
     .action(prepare);
 }

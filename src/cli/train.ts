@@ -2,7 +2,9 @@
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { StageName } from '../training/runs.ts';
-import { addRunFlags, clipStore, configSources, throwIfSignalled, type RunFlags } from './clip-loading.ts';
+import {
+  addMethodFlag, addRunFlags, clipStore, configSources, throwIfSignalled, type RunFlags,
+} from './clip-loading.ts';
 import { expectWritable } from './console/output-folder.ts';
 import { catchSignals } from './console/signals.ts';
 import { extractorOverrides } from './extractor-flags.ts';
@@ -28,6 +30,12 @@ Examples:
   ./heartbeat train video         --preset small --data data/phantom --output runs/small
   ./heartbeat sample --checkpoint runs/small/video/model --text "An ECHO with 4-chamber view."
 
+Baselines of the paper's table, in runs of their own; vae/ and image-encoder/ are the same for all
+methods and may be copied from another run. A method of one stage has no \`train image\`:
+  ./heartbeat train image --method moonshot      --data data/phantom --output runs/moonshot
+  ./heartbeat train video --method moonshot      --data data/phantom --output runs/moonshot
+  ./heartbeat train video --method videocomposer --data data/phantom --output runs/videocomposer
+
 Ctrl+C saves at the end of the step; --resume-from-checkpoint latest goes on from there.
 Logs: <output>/<stage>/metrics.jsonl, TensorBoard events in <output>/<stage>/logs.`;
 
@@ -39,7 +47,7 @@ export function register(command: Command): void {
     .addHelpText('after', examples);
   for (const { name, summary } of stages) {
     const sub = command.command(name).summary(summary).description(`Train ${summary}.`);
-    addResumeFlag(addRunFlags(sub, `the run; this part writes below <output>/${name}`))
+    addResumeFlag(addMethodFlag(addRunFlags(sub, `the run; this part writes below <output>/${name}`)))
       .option('--dry-run', 'two steps on made-up clips: parameters, memory, time and disk, then nothing');
     addRecipeFlags(sub).addHelpText('after', examples)
       .action((flags: TrainFlags) => train(name, flags));

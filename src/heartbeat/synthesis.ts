@@ -40,9 +40,10 @@ export async function synthesize(
   const { seed, numInferenceSteps, guidanceScale, sampler: name } = { ...synthesisDefaults, ...options };
   const strength = (condition: ConditionName) => [options.strength?.[condition] ?? 1];
   const { frames } = model.config;
-  const { resolution, classes, unet } = model.config;
+  const { resolution, classes, unet, conditions: known } = model.config;
   const stage = unet.temporal ? 'video' : 'image';
   validateConditions(inputs, { stage, frames, height: resolution, width: resolution, classes });
+  expectKnown(inputs, known);
   const sampler = createSampler(name, model.schedule, numInferenceSteps);
   const { control, free, start } = noGrad(() => scope(() => {
     const batch = conditionBatch(model, inputs);
@@ -87,6 +88,15 @@ export async function synthesize(
     }
     start.dispose();
   }
+}
+
+/** An image prior, too, that the model was never shown would change where the walk begins. */
+function expectKnown(inputs: ConditionInputs, known: readonly ConditionName[]): void {
+  const strange = (Object.keys(inputs) as ConditionName[])
+    .find((name) => inputs[name] !== undefined && !known.includes(name));
+  if (strange === undefined) return;
+  throw new Error(
+    `condition ${strange}: expected one of this model's conditions (${known.join(', ')}), got ${strange}`);
 }
 
 /** Typed arrays to one batch of a single clip; a condition that is absent is absent. */

@@ -6,6 +6,7 @@ import { listMnmsVolumes } from '../data/mnms.ts';
 import { HeartBeat } from '../heartbeat/heartbeat.ts';
 import { sourceHash, startComponent, startTokenizer, vaeConfigOf } from './components.ts';
 import type { TrainingConfig } from './config.ts';
+import { firstStage } from './methods.ts';
 import { prepareClips, prepareLatents, type PrepareOptions } from './prepare.ts';
 import type { PreparedClip } from './prepared-clip.ts';
 
@@ -50,7 +51,7 @@ export async function addLatents(
   const { config, device } = options;
   const names = ['vae', 'image_encoder'] as const;
   const [vae, imageEncoder] = names.map((name) => sourceHash(name, config, run));
-  const tokenizer = startTokenizer('image', config, run);
+  const tokenizer = startTokenizer(firstStage(config.method), config, run);
   const model = new HeartBeat(
     { ...config.model, vae: vaeConfigOf(config, run) }, { device, seed: config.seed, tokenizer });
   try {

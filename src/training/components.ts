@@ -7,13 +7,14 @@ import { loadComponent, readModelIndex, readModelTokenizer, weightsFile } from '
 import { startNetworksFromUpstream, upstreamTokenizer } from '../heartbeat/upstream.ts';
 import type { TokenizerSource } from '../models/tokenizer-folder.ts';
 import { sha256 } from './checkpoint.ts';
+import { expectStage, firstStage, type MethodName } from './methods.ts';
 import { expectModel, modelOf, type StageName } from './run-folder.ts';
 
 const source = z.string().min(1);
 const first = source.refine((value) => value !== 'run', { error: 'expected random or a path, got run' });
 
 /**
- * Where the networks that stage 1 does not make itself come from: `run`, an earlier stage of the run;
+ * Where the networks that the first denoising stage does not make itself come from: `run`, an earlier stage of the run;
  * `random`, their initial values; anything else is the path of upstream's weights, and `upstream` stands for
  * a path that is still to be given.
  */
@@ -29,6 +30,7 @@ export type PretrainedName = keyof PretrainedConfig;
 /** What the sources of a run's networks are looked up in. */
 export interface Origin {
   readonly preset: string;
+  readonly method: MethodName;
   readonly seed: number;
   readonly model: HeartBeatConfig;
   readonly pretrained: PretrainedConfig;
@@ -70,9 +72,10 @@ export function startComponent(model: HeartBeat, name: PretrainedName, origin: O
 
 /** The tokenizer that a stage's text encoder was pretrained with; null for the one that ships here. */
 export function startTokenizer(stage: StageName, origin: Origin, run: string): TokenizerSource | null {
-  if (stage === 'video') return readModelTokenizer(expectModel(run, 'image'));
+  const first = firstStage(origin.method);
+  if (stage === 'video' && first !== stage) return readModelTokenizer(expectModel(run, first));
   const { text_encoder: source } = origin.pretrained;
-  if (stage !== 'image' || source === 'random' || source === 'upstream') return null;
+  if (stage !== first || source === 'random' || source === 'upstream') return null;
   return upstreamTokenizer({ clip: expectGiven('text_encoder', source, origin.preset) });
 }
 
@@ -101,7 +104,7 @@ export function sourceHash(name: PretrainedName, origin: Origin, run: string): s
 export function expectSources(stage: StageName, origin: Origin, run: string): void {
   refuseGiven(stage, origin);
   const encoders = ['vae', 'image_encoder'] as const;
-  const names: readonly PretrainedName[] = stage === 'image' ? [...encoders, 'text_encoder', 'unet']
+  const names: readonly PretrainedName[] = stage === firstStage(origin.method) ? [...encoders, 'text_encoder', 'unet']
     : stage === 'video' ? encoders : [];
   for (const name of names) {
     const source = origin.pretrained[name];
@@ -110,8 +113,14 @@ export function expectSources(stage: StageName, origin: Origin, run: string): vo
   }
 }
 
-/** Refuses a stage that would train a network which this configuration takes from somewhere else. */
-export function refuseGiven(stage: StageName, { preset, pretrained }: Pick<Origin, 'preset' | 'pretrained'>): void {
+/**
+ * Refuses a stage that the method does not have, or that would train a network which this configuration takes
+ * from somewhere else.
+ */
+export function refuseGiven(
+  stage: StageName, { preset, method, pretrained }: Pick<Origin, 'preset' | 'method' | 'pretrained'>,
+): void {
+  expectStage(stage, method);
   for (const [name, trainer] of Object.entries(trainedBy) as [keyof typeof trainedBy, StageName][]) {
     if (trainer !== stage || pretrained[name] === 'run') continue;
     throw new Error(`train ${stage}: expected a network that this run trains, got pretrained.${name}=` +

@@ -11,12 +11,15 @@ import { segmenterStageConfig } from './stage-segmenter.ts';
 import { vaeStageConfig } from './stage-vae.ts';
 import { videoStageConfig } from './stage-video.ts';
 import { pretrainedConfig } from './components.ts';
+import { methodChanges, methodNames, type MethodName } from './methods.ts';
 import { nearestName, unknownName } from './nearest-name.ts';
 import { presets, type PresetName } from './presets.ts';
 
 /** Everything a training depends on, apart from the data themselves. */
 export const trainingConfig = z.strictObject({
   preset: z.string(),
+  /** HeartBeat, or a method that it is compared with. */
+  method: z.enum(methodNames).default('heartbeat'),
   seed: z.int().nonnegative().default(0),
   views: z.array(z.enum(['2CH', '4CH'])).nonempty().default(['2CH', '4CH']),
   /** What draws sketches, and follows tissue where its flow is not known. */
@@ -37,6 +40,8 @@ type Tree = { [key: string]: unknown };
 
 export interface ConfigSources {
   readonly preset: PresetName;
+  /** Else what the overrides or the file say, else `heartbeat`. */
+  readonly method?: MethodName;
   /** A YAML file of the same shape, of which any part may be left out. */
   readonly file?: string;
   /** Dotted overrides such as `image.learningRate=2e-4`, applied last. */
@@ -45,7 +50,7 @@ export interface ConfigSources {
 }
 
 /**
- * preset -> YAML file -> seed -> dotted overrides -> checked whole; what comes later wins. Unknown
+ * preset -> method -> YAML file -> seed -> dotted overrides -> checked whole; what comes later wins. Unknown
  * keys name the nearest known one.
  */
 export function resolveConfig(sources: ConfigSources): TrainingConfig {
@@ -53,8 +58,12 @@ export function resolveConfig(sources: ConfigSources): TrainingConfig {
   if (!Object.hasOwn(presets, preset)) {
     throw new Error(`config: ${unknownName('preset', preset, Object.keys(presets))}`);
   }
-  const whole = trainingConfig.parse({ preset, ...presets[preset]() }) as unknown as Tree;
-  if (file !== undefined) merge(whole, readYaml(file), file, '');
+  const parsedPreset = trainingConfig.parse({ preset, ...presets[preset]() });
+  const whole = parsedPreset as unknown as Tree;
+  const changes = file === undefined ? {} : readYaml(file);
+  const method = expectMethod(sources.method ?? methodIn(overrides) ?? changes.method ?? 'heartbeat');
+  merge(whole, methodChanges(method, parsedPreset), `method ${method}`, '');
+  if (file !== undefined) merge(whole, changes, file, '');
   if (seed !== undefined) whole.seed = seed;
   for (const override of overrides) {
     const cut = override.indexOf('=');
@@ -67,12 +76,27 @@ export function resolveConfig(sources: ConfigSources): TrainingConfig {
   if (whole.preset !== preset) {
     throw new Error(`config: expected a configuration of preset ${preset}, got ${whole.preset}`);
   }
+  if (whole.method !== method) {
+    throw new Error(`config: expected a configuration of method ${method}, got ${whole.method}`);
+  }
   const parsed = trainingConfig.safeParse(whole);
   if (!parsed.success) {
     const { path, message } = parsed.error.issues[0];
     throw new Error(`config: ${path.join('.')}: ${message}`);
   }
   return parsed.data;
+}
+
+/** What `--set method=NAME` says; the last one wins, as with every override. */
+function methodIn(overrides: readonly string[]): unknown {
+  const given = overrides.filter((override) => override.startsWith('method=')).at(-1);
+  return given === undefined ? undefined : parse(given.slice('method='.length), given);
+}
+
+function expectMethod(name: unknown): MethodName {
+  const known = methodNames.find((method) => method === name);
+  if (known !== undefined) return known;
+  throw new Error(`config: ${unknownName('method', String(name), methodNames)}`);
 }
 
 /** YAML, or one sentence that says where it came from. */

@@ -11,6 +11,7 @@ import { refuseGiven } from './components.ts';
 import type { TrainingConfig } from './config.ts';
 import { lookCosts, type Held } from './look-costs.ts';
 import { planSeconds, type LoopConfig, type Stage } from './loop.ts';
+import { trainsTextEncoder } from './methods.ts';
 import type { OptimizationConfig } from './optimization.ts';
 import { configKey, isMeasuring, type StageName } from './run-folder.ts';
 import { measuringStage, modelConfig, prepareStage } from './runs.ts';
@@ -143,7 +144,7 @@ function startTrial(
   if (name === 'vae') single(once.vae.discriminator);
   const model = new HeartBeat(modelConfig(name, once, once.model.vae), { device, seed: once.seed });
   try {
-    const frozenText = name === 'video' || (name === 'image' && !once.image.trainTextEncoder);
+    const frozenText = (name === 'video' || name === 'image') && !trainsTextEncoder(name, once);
     if (frozenText) holdTrialText(model, clips.map(({ prompt }) => prompt));
     const { stage, loop } = prepareStage(name, model, { config: once, train: clips, validation: [] });
     return {

@@ -12,6 +12,7 @@ import type { TrainingConfig } from './config.ts';
 import { runStage, type LoopOptions, type LoopResult } from './loop.ts';
 import { prepareClips, prepareLatents } from './prepare.ts';
 import { pictures, type PreparedClip } from './prepared-clip.ts';
+import { withDefaults } from './runs.ts';
 import { fewShotStage } from './stage-few-shot.ts';
 
 /** Where a few-shot training of a run leaves its checkpoints and its model. */
@@ -144,7 +145,7 @@ function plainCopy(value: object): unknown {
 function decisive(resolved: unknown): unknown {
   const { preset, seed, model, fewShot } = resolved as Record<string, unknown>;
   const { loop: _, gradientCheckpointing: __, ...recipe } = fewShot as Record<string, unknown>;
-  return { preset, seed, model, fewShot: recipe };
+  return { preset, seed, model: withDefaults(model), fewShot: recipe };
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { TrainingConfig } from './config.ts';
 import type { LookCosts } from './loop.ts';
+import { trainingOf } from './methods.ts';
 import type { StageName } from './run-folder.ts';
 
 /** What is held out: frames and whole clips. */
@@ -18,7 +19,8 @@ export function lookCosts(name: StageName, config: TrainingConfig, held: Held): 
   if (name === 'image' || name === 'video') {
     const { optimization, gradientCheckpointing } = config[name];
     const { trainBatchSize, gradientAccumulationSteps } = optimization;
-    const forward = 1 / ((2 + (name === 'image' ? 1 : 0) + (gradientCheckpointing ? 1 : 0)) * trainBatchSize *
+    const most = trainingOf(name, config).unet.includes('spatial-convolution');
+    const forward = 1 / ((2 + (most ? 1 : 0) + (gradientCheckpointing ? 1 : 0)) * trainBatchSize *
       gradientAccumulationSteps);
     const samples = name === 'image'
       ? least(config.image.validationFrames, held.frames) : least(config.video.validationClips, held.clips);

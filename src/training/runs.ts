@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { conditions } from '../conditions/condition.ts';
-import { HeartBeat, type HeartBeatConfig } from '../heartbeat/heartbeat.ts';
+import { HeartBeat, heartbeatConfig, type HeartBeatConfig } from '../heartbeat/heartbeat.ts';
 import { loadComponent, saveModelFolder, weightsFile } from '../heartbeat/model-folder.ts';
 import { readSafetensors } from '../tensor/safetensors.ts';
 import { extractorNames, type ExtractorsConfig } from '../extractors/extractors.ts';
@@ -10,6 +10,7 @@ import type { TrainingConfig } from './config.ts';
 import type { Ema } from '../nn/ema.ts';
 import { lookCosts } from './look-costs.ts';
 import { runStage, type LoopConfig, type LoopOptions, type LookCosts, type LoopResult, type Stage } from './loop.ts';
+import { firstStage, trainingOf, trainsTextEncoder } from './methods.ts';
 import { prepareText } from './prepare.ts';
 import { allFrames, meanFrame, type PreparedClip } from './prepared-clip.ts';
 import {
@@ -69,8 +70,8 @@ export async function trainStage(name: StageName, options: RunOptions): Promise<
         stage, { ...options, run: folder, config: loop, resolved, decisive, costs });
       if (result.finished) {
         const card = {
-          preset: config.preset, stage: name, steps: result.step, seconds: Math.round(result.seconds),
-          clips: options.train.length, seed: config.seed,
+          preset: config.preset, method: config.method, stage: name, steps: result.step,
+          seconds: Math.round(result.seconds), clips: options.train.length, seed: config.seed,
         };
         const whole = Object.assign(Object.create(model) as HeartBeat, { config: finished() });
         ema.withAverage(() => saveModelFolder(whole, modelOf(run, name), 'float32', card));
@@ -90,20 +91,27 @@ function plainCopy(config: object): unknown {
 }
 
 /**
- * What of a resolved configuration decides a stage's weights: the network, the seed, the views and
+ * What of a resolved configuration decides a stage's weights: the method, the network, the seed, the views and
  * the stage's own recipe, but not the other stages', nor how often the loop saves or logs, nor what is
  * computed twice to save memory.
  */
 function decisiveOf(key: ReturnType<typeof configKey>) {
   return (resolved: unknown) => {
-    const { preset, seed, views, model, resolution, frames, extractors, [key]: recipe } =
+    const { preset, method = 'heartbeat', seed, views, model, resolution, frames, extractors, [key]: recipe } =
       resolved as Record<string, unknown>;
     const { loop: _, gradientCheckpointing: __, ...own } = recipe as Record<string, unknown>;
     // Checkpoints from before there was a choice have the built-in extractors.
     const names = extractorNames(extractors as Partial<ExtractorsConfig> | undefined);
     const conditioned = key === 'image' || key === 'video' ? { extractors: names } : {};
-    return { preset, seed, views, model, resolution, frames, ...conditioned, [key]: own };
+    const network = model === undefined ? {} : { model: withDefaults(model) };
+    return { preset, method, seed, views, ...network, resolution, frames, ...conditioned, [key]: own };
   };
+}
+
+/** A saved model configuration as it reads today: options that it is older than have their default. */
+export function withDefaults(model: unknown): unknown {
+  const parsed = heartbeatConfig.safeParse(model);
+  return parsed.success ? parsed.data : model;
 }
 
 /** A network that measures: apart from the model, on real clips. */
@@ -165,9 +173,10 @@ export function prepareStage(
     return { stage, ema: stage.optimization.ema, loop: config.imageEncoder.loop, finished: same };
   }
   model.meanFrame = meanFrame(train);
+  const training = trainingOf(name, config);
   const stage = name === 'image'
-    ? imageStage(model, train, validation, config.image, config.seed)
-    : videoStage(model, train, validation, config.video, config.seed);
+    ? imageStage(model, train, validation, config.image, config.seed, training)
+    : videoStage(model, train, validation, config.video, config.seed, training);
   return { stage, ema: stage.optimization.ema, loop: config[name].loop, finished: same };
 }
 
@@ -186,12 +195,11 @@ export function modelConfig(
 }
 
 function loadEarlierStages(model: HeartBeat, name: ModelStageName, config: TrainingConfig, run: string): void {
-  if (name === 'image') {
+  if (name === firstStage(config.method)) {
     for (const component of ['vae', 'image_encoder', 'text_encoder', 'unet'] as const) {
       startComponent(model, component, config, run);
     }
-  }
-  if (name === 'video') {
+  } else if (name === 'video') {
     const folder = expectModel(run, 'image');
     for (const component of ['vae', 'image_encoder', 'text_encoder', 'global_adapter'] as const) {
       loadComponent(model, component, join(folder, weightsFile(component)));
@@ -203,8 +211,8 @@ function loadEarlierStages(model: HeartBeat, name: ModelStageName, config: Train
 /** The prompts' tokens, where this stage's text encoder stays as it is. */
 function holdFrozenText(model: HeartBeat, name: ModelStageName, options: RunOptions): void {
   const { config, run, train, validation } = options;
-  if (name !== 'video' && (name !== 'image' || config.image.trainTextEncoder)) return;
-  const hash = name === 'image' ? sourceHash('text_encoder', config, run)
+  if ((name !== 'video' && name !== 'image') || trainsTextEncoder(name, config)) return;
+  const hash = name === firstStage(config.method) ? sourceHash('text_encoder', config, run)
     : sha256(join(expectModel(run, 'image'), weightsFile('text_encoder')));
   const prompts = [...train, ...validation].map(({ prompt }) => prompt);
   model.holdText(prepareText(prompts, model, hash, options.cache ?? null));
@@ -215,7 +223,9 @@ function holdFrozenText(model: HeartBeat, name: ModelStageName, options: RunOpti
  * the temporal layers and the encoders of video conditions, stays as born; anything else missing is an error.
  */
 export function inflate(model: HeartBeat, folder: string): void {
-  const born: Record<'unet' | 'local_encoders', RegExp> = { unet: /\.temporal_attentions\./, local_encoders: /^flow\./ };
+  const born: Record<'unet' | 'local_encoders', RegExp> = {
+    unet: /\.(temporal_attentions|temp_convs)\./, local_encoders: /^flow\./,
+  };
   for (const component of ['unet', 'local_encoders'] as const) {
     const file = join(folder, weightsFile(component));
     const { tensors } = readSafetensors(file);

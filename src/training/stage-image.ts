@@ -6,7 +6,7 @@ import { loopConfig } from './loop.ts';
 import { optimizationConfig } from './optimization.ts';
 import { shuffledOrder } from './order.ts';
 import { allFrames, type PreparedClip } from './prepared-clip.ts';
-import { DenoisingStage } from './stage-denoising.ts';
+import { DenoisingStage, type Training } from './stage-denoising.ts';
 
 /** Stage 1: images (PAPER section 1). */
 export const imageStageConfig = z.strictObject({
@@ -16,7 +16,10 @@ export const imageStageConfig = z.strictObject({
   conditionDropout: z.enum(['heartbeat', 'none']).default('heartbeat'),
   /** Computes the U-Net's layers a second time in the backward pass in place of keeping what they made. */
   gradientCheckpointing: z.boolean().default(false),
-  /** True where there is no pretrained text encoder: it is then trained here and frozen afterwards. */
+  /**
+   * True where there is no pretrained text encoder: it is then trained here and frozen afterwards. A method
+   * without this stage trains it in its video stage (`trainsTextEncoder`).
+   */
   trainTextEncoder: z.boolean().default(false),
   validationFrames: z.int().positive().default(64),
 });
@@ -27,9 +30,10 @@ function otherFrame(frame: number, frames: number, draw: number): number {
   return frames === 1 ? frame : (frame + 1 + draw) % frames;
 }
 
+/** @param training what of the model trains (`trainingOf`) */
 export function imageStage(
   model: HeartBeat, clips: readonly PreparedClip[], held: readonly PreparedClip[],
-  config: ImageStageConfig, seed: number,
+  config: ImageStageConfig, seed: number, training: Training,
 ): DenoisingStage {
   const frames = allFrames(clips);
   const order = shuffledOrder(seed, frames.length);
@@ -45,14 +49,10 @@ export function imageStage(
     return { clip, frames: [frame], prior: otherFrame(frame, clip.frames, 0), key: ['validation', i] };
   });
   return new DenoisingStage({
-    name: 'image', model, seed, sampleAt, validation,
+    name: 'image', model, seed, sampleAt, validation, training,
     optimization: config.optimization,
     gradientCheckpointing: config.gradientCheckpointing,
     dropout: config.conditionDropout,
     preview: held[0] ?? clips[0],
-    training: {
-      unet: ['spatial-convolution', 'spatial-self-attention', 'text-cross-attention', 'image-cross-attention'],
-      components: ['local_encoders', 'global_adapter', ...(config.trainTextEncoder ? ['text_encoder'] : [])],
-    },
   });
 }

@@ -5,9 +5,9 @@ import { loopConfig } from './loop.ts';
 import { optimizationConfig } from './optimization.ts';
 import { shuffledOrder } from './order.ts';
 import type { PreparedClip } from './prepared-clip.ts';
-import { DenoisingStage } from './stage-denoising.ts';
+import { DenoisingStage, type Training } from './stage-denoising.ts';
 
-/** Stage 2: the inflated network on clips (PAPER section 1). */
+/** Stage 2: the inflated network on clips (PAPER section 1); the one stage of a method that has no other. */
 export const videoStageConfig = z.strictObject({
   optimization: optimizationConfig,
   loop: loopConfig,
@@ -20,9 +20,10 @@ export const videoStageConfig = z.strictObject({
 });
 export type VideoStageConfig = z.infer<typeof videoStageConfig>;
 
+/** @param training what of the model trains (`trainingOf`) */
 export function videoStage(
   model: HeartBeat, clips: readonly PreparedClip[], held: readonly PreparedClip[],
-  config: VideoStageConfig, seed: number,
+  config: VideoStageConfig, seed: number, training: Training,
 ): DenoisingStage {
   const length = model.config.frames;
   const usable = clips.filter((clip) => !clip.stills && clip.frames === length);
@@ -39,15 +40,10 @@ export function videoStage(
   const validation = heldClips.slice(0, config.validationClips)
     .map((clip, i): Sample => ({ clip, frames, prior: 0, key: ['validation', i] }));
   return new DenoisingStage({
-    name: 'video', model, seed, sampleAt, validation,
+    name: 'video', model, seed, sampleAt, validation, training,
     optimization: config.optimization,
     gradientCheckpointing: config.gradientCheckpointing,
     dropout: config.conditionDropout,
     preview: heldClips[0] ?? usable[0],
-    training: {
-      unet: config.trainCrossAttention
-        ? ['temporal-attention', 'text-cross-attention', 'image-cross-attention'] : ['temporal-attention'],
-      components: ['local_encoders.flow'],
-    },
   });
 }

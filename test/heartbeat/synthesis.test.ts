@@ -184,7 +184,9 @@ describe('synthesis', () => {
     const blind = tinyModel({ change: { conditions: ['text', 'mask'] } });
     try {
       await assert.rejects(synthesize(blind, { sketch: all.sketch }, { numInferenceSteps: 2 }),
-        /condition sketch: expected one of this model's local conditions \(mask\), got sketch/);
+        /condition sketch: expected one of this model's conditions \(text, mask\), got sketch/);
+      await assert.rejects(synthesize(blind, { image: all.image }, { numInferenceSteps: 2 }),
+        /condition image: expected one of this model's conditions \(text, mask\), got image/);
     } finally {
       blind.dispose();
     }

@@ -4,14 +4,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import {
-  componentNames, type ComponentName, type HeartBeat,
-} from '../../src/heartbeat/heartbeat.ts';
+import { componentNames, HeartBeat, type ComponentName } from '../../src/heartbeat/heartbeat.ts';
 import { saveModelFolder } from '../../src/heartbeat/model-folder.ts';
 import { parameterGroup } from '../../src/models/unet-weights.ts';
 import { noGrad, scope } from '../../src/tensor/memory.ts';
 import { denoisingLoss } from '../../src/training/denoising.ts';
-import { inflate } from '../../src/training/runs.ts';
+import { trainingOf } from '../../src/training/methods.ts';
+import { inflate, modelConfig } from '../../src/training/runs.ts';
 import type { DenoisingStage } from '../../src/training/stage-denoising.ts';
 import { imageStage } from '../../src/training/stage-image.ts';
 import { videoStage } from '../../src/training/stage-video.ts';
@@ -47,13 +46,13 @@ function allValues(model: HeartBeat): Map<string, Float32Array> {
 function watch(temporal: boolean, ...overrides: string[]): { trains: string[]; moved: string[] } {
   const config = tinyConfig(
     4, 'image.conditionDropout=none', 'video.conditionDropout=none', ...overrides);
-  const model = tinyModel({ temporal });
+  const model = new HeartBeat(modelConfig(temporal ? 'video' : 'image', config, config.model.vae));
   wake(model);
   let stage: DenoisingStage | null = null;
   try {
     stage = temporal
-      ? videoStage(model, clips, [], config.video, 0)
-      : imageStage(model, clips, [], config.image, 0);
+      ? videoStage(model, clips, [], config.video, 0, trainingOf('video', config))
+      : imageStage(model, clips, [], config.image, 0, trainingOf('image', config));
     const trains = partsOf(model, (component, key) =>
       model.components[component].trainable().has(key));
     const before = allValues(model);
@@ -95,11 +94,34 @@ describe('what trains', () => {
     assert.deepEqual(found, { trains: parts, moved: parts });
   });
 
+  const spatial = ['unet/spatial-convolution', 'unet/spatial-self-attention', 'unet/text-cross-attention'];
+  const baselines: [method: string, temporal: boolean, parts: string[], ...overrides: string[]][] = [
+    ['heartbeat-base', false, ['local_encoders/mask', 'text_encoder', ...spatial]],
+    ['heartbeat-base', true, ['unet/temporal-attention']],
+    ['heartbeat-3d', true, ['local_encoders/mask', 'text_encoder', 'unet/temporal-attention', ...spatial]],
+    ['heartbeat-3d', true, ['local_encoders/mask', 'unet/temporal-attention', ...spatial],
+      'image.trainTextEncoder=false'],
+    ['videocomposer', true, [
+      'global_adapter', 'local_encoders/flow', 'local_encoders/mask', 'local_encoders/skeleton',
+      'local_encoders/sketch', 'text_encoder', 'unet/temporal-attention', 'unet/temporal-convolution', ...spatial,
+    ]],
+    ['moonshot', false, ['global_adapter', 'text_encoder', 'unet/image-cross-attention', ...spatial]],
+    ['moonshot', false, ['global_adapter', 'text_encoder', 'unet/image-cross-attention'], 'pretrained.unet=given'],
+    ['moonshot', true, ['unet/temporal-attention']],
+  ];
+  for (const [method, temporal, parts, ...overrides] of baselines) {
+    const name = [`in the ${temporal ? 'video' : 'image'} stage of ${method}`, ...overrides].join(', ');
+    it(`${name}: ${parts.length} parts and nothing else`, () => {
+      const sorted = [...parts].sort();
+      assert.deepEqual(watch(temporal, `method=${method}`, ...overrides), { trains: sorted, moved: sorted });
+    });
+  }
+
   it('in stage 2 needs whole clips, in one sentence', () => {
     const model = tinyModel();
     try {
       const stills = clips.map((clip) => ({ ...clip, stills: true }));
-      assert.throws(() => videoStage(model, stills, [], tinyConfig(1).video, 0),
+      assert.throws(() => videoStage(model, stills, [], tinyConfig(1).video, 0, trainingOf('video', tinyConfig(1))),
         /^Error: stage video: expected clips of 4 frames, got 3 clips without one$/);
     } finally {
       model.dispose();

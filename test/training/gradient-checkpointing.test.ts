@@ -6,6 +6,7 @@ import { keep, peakBytes, liveBytes, resetPeakBytes, scope } from '../../src/ten
 import { noise } from '../../src/tensor/random.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
 import { denoisingLoss } from '../../src/training/denoising.ts';
+import { trainingOf } from '../../src/training/methods.ts';
 import { Optimization } from '../../src/training/optimization.ts';
 import { selectTraining } from '../../src/training/stage-denoising.ts';
 import { videoStage } from '../../src/training/stage-video.ts';
@@ -114,7 +115,7 @@ describe('gradient checkpointing', () => {
       wake(model);
       const config = tinyConfig(
         3, `video.gradientCheckpointing=${gradientCheckpointing}`, 'video.optimization.mixedPrecision=bf16');
-      const stage = videoStage(model, clips, [], config.video, 0);
+      const stage = videoStage(model, clips, [], config.video, 0, trainingOf('video', config));
       try {
         for (const step of [0, 1, 2]) stage.step(step);
         return valuesOf(model.components.unet.trainable());

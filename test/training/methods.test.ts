@@ -29,31 +29,34 @@ const frozen = ['pretrained.vae=random', 'pretrained.image_encoder=random'];
 async function train(name: StageName, method: MethodName, run: string, { stopAt = Infinity, resume = false } = {}) {
   let at = 0;
   return trainStage(name, {
-    config: tinyConfig(2, `method=${method}`, ...frozen), run, train: clips, validation: [], log: recordedLog(),
+    config: tinyConfig(3, `method=${method}`, ...frozen), run, train: clips, validation: [], log: recordedLog(),
     resumeFrom: resume ? 'latest' : null, onProgress: (step) => { at = step; }, stopRequested: () => at >= stopAt,
   });
 }
 
-function weightsIn(model: string): Record<string, string> {
-  const files = readdirSync(model, { recursive: true }).map(String).filter((file) => file.endsWith('.safetensors'));
-  return Object.fromEntries(files.map((file) => [file, readFileSync(join(model, file)).toString('base64')]));
+function weightsIn(folder: string): Record<string, string> {
+  const files = readdirSync(folder).filter((file) => file.endsWith('.safetensors'));
+  return Object.fromEntries(files.map((file) => [file, readFileSync(join(folder, file)).toString('base64')]));
 }
 
 const same = (a: Frames, b: Frames) => Buffer.from(a.data.buffer).equals(Buffer.from(b.data.buffer));
 
 describe('every method at preset tiny', () => {
-  for (const method of methodNames) {
-    it(`${method}: two steps of each stage, one and one more resumed, saved, loaded, sampled`, async () => {
+  for (const method of methodNames.filter((name) => name !== 'heartbeat')) {
+    it(`${method}: trained, two steps as one and one more resumed, saved, loaded, sampled`, async () => {
       const [whole, broken] = [join(folder, method), join(folder, `${method} broken`)];
-      const config = tinyConfig(2, `method=${method}`, ...frozen);
+      const config = tinyConfig(3, `method=${method}`, ...frozen);
       await addLatents(clips, whole, { config, data: '', cache: folder });
-      const stages = methods[method].image === null ? ['video'] as const : ['image', 'video'] as const;
-      for (const name of stages) {
-        assert.equal((await train(name, method, whole)).finished, true);
-        assert.equal((await train(name, method, broken, { stopAt: 1 })).step, 1);
-        assert.equal((await train(name, method, broken, { resume: true })).finished, true);
-        assert.deepEqual(weightsIn(modelOf(broken, name)), weightsIn(modelOf(whole, name)));
+      if (methods[method].image !== null) {
+        assert.equal((await train('image', method, whole)).finished, true);
+        cpSync(join(whole, 'image'), join(broken, 'image'), { recursive: true });
       }
+      assert.equal((await train('video', method, whole, { stopAt: 2 })).step, 2);
+      assert.equal((await train('video', method, broken, { stopAt: 1 })).step, 1);
+      assert.equal((await train('video', method, broken, { resume: true, stopAt: 2 })).step, 2);
+      const reached = (run: string) => weightsIn(join(run, 'video', 'checkpoint-2'));
+      assert.deepEqual(reached(broken), reached(whole));
+      assert.equal((await train('video', method, whole, { resume: true })).finished, true);
       const saved = readModelIndex(modelOf(whole, 'video'));
       assert.deepEqual(saved.config, { ...config.model, unet: { ...config.model.unet, temporal: true } });
       assert.equal(saved.card.method, method);
@@ -67,7 +70,7 @@ describe('every method at preset tiny', () => {
     const heartbeat = tinyModel();
     try {
       const sample = (inputs: ConditionInputs, options: SynthesisOptions = {}) =>
-        synthesize(model, inputs, { seed: 1, numInferenceSteps: 2, ...options });
+        synthesize(model, inputs, { seed: 1, numInferenceSteps: 1, guidanceScale: 1, ...options });
       const born = await sample(conditionInputsOf(drawnClip(0), model));
       assert.ok(born.data.every((value) => value >= 0 && value <= 1));
       wake(model);
@@ -85,7 +88,8 @@ describe('every method at preset tiny', () => {
         const rest = Object.fromEntries(Object.entries(without).filter(([other]) => known.includes(other)));
         const absent = await sample(rest);
         assert.ok(!same(asked, absent), `${name} changes nothing`);
-        assert.ok(same(await sample(all, { strength: { [name]: 0 } }), absent), `strength 0 of ${name} is not absence`);
+        if (name !== 'image') continue;
+        assert.ok(same(await sample(all, { strength: { image: 0 } }), absent), 'strength 0 of image is not absence');
       }
     } finally {
       model.dispose();
@@ -134,13 +138,13 @@ describe('a method', () => {
   });
 
   it('of one stage has no image stage: one sentence wherever it is asked for', async () => {
-    const config = tinyConfig(2, 'method=heartbeat-3d', ...frozen);
+    const config = tinyConfig(3, 'method=heartbeat-3d', ...frozen);
     const sentence = new RegExp('^Error: train image: expected a method with an image stage \\(heartbeat, ' +
       'heartbeat-base, moonshot\\), got heartbeat-3d, which trains as video from the start: run `train video`$');
     await assert.rejects(train('image', 'heartbeat-3d', join(folder, 'none')), sentence);
     assert.throws(() => expectSources('image', config, folder), sentence);
     assert.throws(() => estimateStage('image', { config }), sentence);
-    const needed = tinyConfig(2, 'method=videocomposer');
+    const needed = tinyConfig(3, 'method=videocomposer');
     assert.throws(() => expectSources('video', needed, join(folder, 'none')),
       /expected the finished vae stage in .*, got none: run `train vae` first$/);
   });
@@ -154,16 +158,17 @@ describe('a method', () => {
   });
 
   it('older than the choice is HeartBeat: its checkpoints resume', async () => {
-    const run = join(folder, 'older');
-    cpSync(join(folder, 'heartbeat broken', 'image'), join(run, 'image'), { recursive: true });
+    const [run, newer] = [join(folder, 'older'), join(folder, 'newer')];
+    await train('image', 'heartbeat', newer, { stopAt: 2 });
+    await train('image', 'heartbeat', run, { stopAt: 1 });
     const manifest = join(run, 'image', 'checkpoint-1', 'manifest.json');
     const record = JSON.parse(readFileSync(manifest, 'utf8'));
     const { method: _, model: { local_encoders: __, ...model }, ...config } = record.config;
     delete model.unet.temporalConvolution;
     delete model.global_adapter.oneToken;
     writeFileSync(manifest, JSON.stringify({ ...record, config: { ...config, model } }));
-    for (const name of ['checkpoint-2', 'model']) rmSync(join(run, 'image', name), { recursive: true });
-    assert.equal((await train('image', 'heartbeat', run, { resume: true })).finished, true);
-    assert.deepEqual(weightsIn(modelOf(run, 'image')), weightsIn(modelOf(join(folder, 'heartbeat'), 'image')));
+    assert.equal((await train('image', 'heartbeat', run, { resume: true, stopAt: 2 })).step, 2);
+    const reached = (of: string) => weightsIn(join(of, 'image', 'checkpoint-2'));
+    assert.deepEqual(reached(run), reached(newer));
   });
 });

@@ -18,7 +18,8 @@ Reads every clip of the data set: letterboxed, resized, 16 frames over the cycle
 the sketch of each frame, its mitral-valve skeleton and its flow. Once the autoencoder and the image
 encoder of the run are trained (preset paper: given), their latents and embeddings are added. The
 cache's keys are sha256 of the sources, the preprocessing and the networks, so that nothing stale is
-ever read. What is prepared serves every --method. \`train\` prepares what is missing by itself; this does it ahead, and Ctrl+C loses nothing.`;
+ever read. What is prepared serves every --method. \`train\` prepares what is missing by itself; this
+does it ahead, and Ctrl+C loses nothing.`;
 
 export function register(command: Command): void {
   command.description(

@@ -112,6 +112,12 @@ export class HeartBeat {
       throw new Error(
         `text_encoder: expected vocab_size of at least the tokenizer's ${this.tokenizer.size}, got ${rows}`);
     }
+    const { local_encoders: { featureChannels }, unet: { localChannels } } = config;
+    const hasLocal = conditions.some(({ name, kind }) => kind === 'local' && config.conditions.includes(name));
+    if (hasLocal && featureChannels !== localChannels) {
+      throw new Error(`local_encoders: expected featureChannels of the U-Net's localChannels ${localChannels}, ` +
+        `got ${featureChannels}`);
+    }
     this.components = {
       vae: root(vaeDtype), unet: root(dtype), local_encoders: root(dtype),
       text_encoder: root('float32'), image_encoder: root('float32'), global_adapter: root('float32'),

@@ -71,8 +71,8 @@ export type UNetConfig = z.input<typeof UNetConfig>;
  * the picture.
  *
  * Keys are diffusers', with `attn2.to_{q,k,v}_image`, `temporal_attentions.<layer>` and, from its
- * UNet3DConditionModel, `temp_convs.<layer>` added. A network with temporal layers starts out as the network without them, and loads its weights with
- * `strict: false`.
+ * UNet3DConditionModel, `temp_convs.<layer>` added. A network with temporal layers starts out as the
+ * network without them, and loads its weights with `strict: false`.
  */
 export class UNet extends Module<[Tensor, Tensor, Context, (Tensor | null)?], Tensor> {
   readonly config: z.output<typeof UNetConfig>;

@@ -86,7 +86,7 @@ export const methods = {
 export type MethodName = keyof typeof methods;
 export const methodNames = Object.keys(methods) as [MethodName, ...MethodName[]];
 
-/** The stage that starts from the networks that the run was given or made before: `image`, or `video` where that is all. */
+/** The stage that starts from newborn or given spatial weights: `image`, or `video` where that is all. */
 export function firstStage(method: MethodName): DenoisingStageName {
   return methods[method].image === null ? 'video' : 'image';
 }
@@ -106,7 +106,9 @@ type Plan = Pick<TrainingConfig, 'method' | 'pretrained' | 'image' | 'video'>;
  * no pretrained one. A method without an image stage trains it in its video stage, so that it is at no
  * disadvantage: its text would otherwise stay a newborn network's.
  */
-export function trainsTextEncoder(stage: DenoisingStageName, { method, image }: Pick<Plan, 'method' | 'image'>): boolean {
+export function trainsTextEncoder(
+  stage: DenoisingStageName, { method, image }: Pick<Plan, 'method' | 'image'>,
+): boolean {
   return image.trainTextEncoder && stage === firstStage(method);
 }
 

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { conditionNames, type ConditionInputs } from '../../src/conditions/condition.ts';
 import type { Frames } from '../../src/frames/frames.ts';
+import { HeartBeat } from '../../src/heartbeat/heartbeat.ts';
 import { loadModelFolder, readModelIndex } from '../../src/heartbeat/model-folder.ts';
 import { synthesize, type SynthesisOptions } from '../../src/heartbeat/synthesis.ts';
 import { addLatents } from '../../src/training/clip-store.ts';
@@ -147,6 +148,12 @@ describe('a method', () => {
     const needed = tinyConfig(3, 'method=videocomposer');
     assert.throws(() => expectSources('video', needed, join(folder, 'none')),
       /expected the finished vae stage in .*, got none: run `train vae` first$/);
+  });
+
+  it('whose U-Net sees no local features takes no local condition', () => {
+    const { model } = tinyConfig(1, 'method=moonshot', 'model.conditions=["text","mask"]');
+    assert.throws(() => new HeartBeat(model),
+      /^Error: local_encoders: expected featureChannels of the U-Net's localChannels 0, got 8$/);
   });
 
   it('does not go on with the checkpoints or the image network of another', async () => {

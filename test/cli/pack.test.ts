@@ -70,7 +70,7 @@ describe('an unpacked archive', () => {
       'node_modules/node-api-headers/include/node_api.h',
       'node_modules/zod/LICENSE',
       'dist/models/echo-vocabulary/vocab.json',
-      'models/small/model_index.json',
+      'models/small/model_index.json', 'models/echo-features/echo-video/config.json',
       'docs/offline.md',
     ]) {
       assert.ok(paths.includes(path), path);

@@ -77,6 +77,7 @@ export async function contentsOf(root: string, runtime: Runtime, model: string):
         .filter(visible)
         .map((path) => ({ path: join('models/small', path), content: { file: join(model, path) } })),
     },
+    { name: 'echo features', entries: below('models/echo-features', visible) },
     {
       name: 'documents',
       entries: [own('LICENSE'), own('README.md'), ...below('docs', (path) => /\.md$/.test(path))],

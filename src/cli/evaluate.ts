@@ -1,7 +1,6 @@
 /** `./heartbeat evaluate`: how well generated videos obey, and how like ultrasound they look. */
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Option, type Command } from 'commander';
 import { integer, number } from './console/flags.ts';
 import { startProgress } from './console/progress.ts';
@@ -10,6 +9,7 @@ import { Interrupted, UserError } from './console/user-error.ts';
 import { chooseDType } from './dtype-choice.ts';
 import { addExtractorFlags, extractorsOf, type ExtractorFlags } from './extractor-flags.ts';
 import { evaluateVolumes, isOfSlices } from './evaluate-slices.ts';
+import { openEvaluationGate, releasedEchoFeatures } from './memorisation-gate.ts';
 
 const examples = `
 Examples:
@@ -28,7 +28,8 @@ export interface EvaluateFlags extends ExtractorFlags {
   split: 'training' | 'validation' | 'testing'; view: 'both' | '2CH' | '4CH'; base: string;
   steps: number; guidanceScale: number; sampler: 'ddim' | 'dpm-solver++'; seed: number;
   sheets: number; dtype?: 'float32' | 'bf16'; device: string; threads?: number;
-  reportOnly?: boolean; preset?: 'tiny'; echoFeatures?: string; inception?: string; i3d?: string;
+  reportOnly?: boolean; preset?: 'tiny'; memorisation: boolean; memorisationIndex?: string;
+  echoFeatures?: string; inception?: string; i3d?: string;
 }
 
 export function register(command: Command): void {
@@ -61,6 +62,9 @@ export function register(command: Command): void {
       '(default: bf16 where the processor computes it, else float32)').choices(['float32', 'bf16']))
     .option('--device <name>', 'cpu, cuda, cuda:0 or mps', 'cpu')
     .option('--threads <n>', 'CPU threads (default: all cores)', integer({ min: 1 }))
+    .option('--memorisation-index <folder>', 'index of the training clips (memorisation build; default: one ' +
+      'of the training split of --data, kept in the output)')
+    .option('--no-memorisation', 'do not look for the nearest training clip of each video')
     .option('--report-only', 'no videos: only report on the clips measured so far')
     .addHelpText('after', examples)
     .action(run);
@@ -122,10 +126,15 @@ async function generateAndMeasure(flags: EvaluateFlags): Promise<void> {
     const published = (['inception', 'i3d'] as const).flatMap((name) =>
       (flags[name] === undefined ? [] : [keep(loadPublished(name, flags[name], device))]));
     const model = keep(loadModelFolder(checkpoint, { device, dtype }));
+    const gate = !flags.memorisation ? null : await openEvaluationGate({
+      index: flags.memorisationIndex, data, output: resolve(flags.output), extractors: echo.extractors,
+      resolution: model.config.resolution, frames: model.config.frames,
+    });
+    if (gate !== null) keep(gate);
     const { echoVideo, echoVideoHash } = echo;
     const { done, total } = await evaluate({
       model, modelHash: modelHash(checkpoint), segmenter, echoVideo, echoVideoHash, extractors,
-      featureExtractors: [...echo.extractors, ...published],
+      featureExtractors: [...echo.extractors, ...published], memorisation: gate ?? undefined,
       segmenterHash: sha256(segmenterWeights(segmenterFolder)), data,
       output: resolve(flags.output), clips: flags.clips, split,
       views: flags.view === 'both' ? undefined : [flags.view], base, seed: flags.seed,
@@ -147,8 +156,6 @@ async function generateAndMeasure(flags: EvaluateFlags): Promise<void> {
     for (const loaded of open) loaded.dispose();
   }
 }
-
-const releasedEchoFeatures = fileURLToPath(new URL('../../models/echo-features', import.meta.url));
 
 /** @throws (exit 2) when flags ask for another model or other data than a trial makes */
 function checkTrial(flags: EvaluateFlags): void {

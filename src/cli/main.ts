@@ -68,6 +68,12 @@ const verbs: readonly Verb[] = [
     load: () => import('./compare.ts'),
   },
   {
+    name: 'memorisation',
+    summary: 'index training clips, and check whether other clips are copies of them',
+    tensors: true,
+    load: () => import('./memorisation.ts'),
+  },
+  {
     name: 'sample',
     summary: 'make a clip that obeys a mask, a sketch, a valve stroke, flow, an image, a sentence',
     tensors: true,

@@ -8,9 +8,10 @@ import { expectNewFolder } from './console/output-folder.ts';
 import { catchSignals, throwIfStopped } from './console/signals.ts';
 import { UserError } from './console/user-error.ts';
 import { addExtractorFlags, extractorsOf, type ExtractorFlags } from './extractor-flags.ts';
+import { addGateFlags, checkGateFlags, openSampleGate, type GateFlags } from './memorisation-gate.ts';
 import type { SampledClips, SamplingFlags } from './sampling.ts';
 
-type SampleFlags = ConditionFlags & SamplingFlags & ExtractorFlags & {
+type SampleFlags = ConditionFlags & SamplingFlags & ExtractorFlags & GateFlags & {
   readonly numInferenceSteps?: number;
   readonly checkpoint?: string;
   readonly time?: number;
@@ -41,7 +42,7 @@ export function register(command: Command): void {
     for (const { flag, help } of flags) command.option(flag, help);
   }
   addExtractorFlags(command);
-  addSamplingFlags(command)
+  addGateFlags(addSamplingFlags(command))
     .option('--count <n>', 'clips, of seeds seed, seed + 1, ...', integer({ min: 1, max: 9999 }), 1)
     .option('--checkpoint <folder>', 'model folder or run (default: the released models/small)')
     .option('--time <t>', 'MRI: frame of a cine mask (default: the first with labels)',
@@ -85,6 +86,7 @@ async function sample(flags: SampleFlags): Promise<void> {
   if (usage !== null) throw new UserError(usage, { exitCode: 2 });
   const sampling = checkSampling(flags, count);
   const chosen = extractorsOf(flags);
+  checkGateFlags(flags);
   expectNewFolder(output);
   catchSignals();
   const { openModel } = await import('./model-choice.ts');
@@ -98,9 +100,19 @@ async function sample(flags: SampleFlags): Promise<void> {
   expectGiven(sampling, given);
   for (const note of given.notes) process.stderr.write(`note: ${note}\n`);
   await throwIfStopped();
-  const { runSampling } = await import('./sampling.ts');
-  const job = { checkpoint: model.folder, given, flags: sampling, count, output };
-  printClips(await runSampling({ command: 'sample', ...job }));
+  const { frames, width, frameAxis } = model.size;
+  if (flags.memorisationIndex !== undefined && frameAxis === 'slice') {
+    throw new UserError('--memorisation-index: expected a model of ultrasound, got one of cardiac MRI',
+      { exitCode: 2 });
+  }
+  const gate = await openSampleGate(flags, { resolution: width, frames }, sampling.device);
+  try {
+    const { runSampling } = await import('./sampling.ts');
+    const job = { checkpoint: model.folder, given, flags: sampling, count, output, gate };
+    printClips(await runSampling({ command: 'sample', ...job }));
+  } finally {
+    gate?.dispose();
+  }
 }
 
 /** The two spellings of steps as one, names of strengths known. */
@@ -164,6 +176,10 @@ function expectKnown({ sources }: UserInputs, known: readonly string[], folder: 
 }
 
 /** Paths and seconds, on standard output. */
-export function printClips({ paths, seconds, settings }: SampledClips): void {
-  process.stdout.write(`${paths.join('\n')}\nsampled in ${seconds.toFixed(1)} s (${settings})\n`);
+export function printClips({ paths, seconds, settings, notes, blocked }: SampledClips): void {
+  const lines = [...paths, ...notes, `sampled in ${seconds.toFixed(1)} s (${settings})`];
+  process.stdout.write(`${lines.join('\n')}\n`);
+  if (blocked.length === 0) return;
+  throw new UserError('--on-memorised block: expected clips farther from every training clip, got ' +
+    `${blocked.join(', and ')}: ${blocked.length === 1 ? 'it was' : 'they were'} not written`);
 }

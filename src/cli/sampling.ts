@@ -18,6 +18,7 @@ import { startProgress } from './console/progress.ts';
 import { receivedSignal, throwIfStopped } from './console/signals.ts';
 import { Interrupted, UserError } from './console/user-error.ts';
 import { chooseDType } from './dtype-choice.ts';
+import type { OpenedGate } from './memorisation-gate.ts';
 
 /** The flags that `sample` and `demo` share, as commander gives them. */
 export interface SamplingFlags {
@@ -41,6 +42,8 @@ export interface SamplingJob {
   readonly count: number;
   /** With one clip its folder; with more, they come to lie in it as seed-<n>. */
   readonly output: string;
+  /** Judges every clip before it is written. */
+  readonly gate?: OpenedGate | null;
 }
 
 export interface SampledClips {
@@ -50,6 +53,10 @@ export interface SampledClips {
   readonly seconds: number;
   /** In words: `50 ddim steps, guidance 2, bfloat16, 2 threads`. */
   readonly settings: string;
+  /** What the gate says of each clip that was written. */
+  readonly notes: readonly string[];
+  /** What the gate says of each clip that it kept from being written, by seed. */
+  readonly blocked: readonly string[];
 }
 
 /** A heart at rest beats about once in 0.9 s: the playing speed where no file says one. */
@@ -79,6 +86,7 @@ export async function runSampling(job: SamplingJob): Promise<SampledClips> {
     const progress = startProgress({ label: 'sample', total, unit: 'steps' });
     const hash = modelHash(checkpoint);
     const paths: string[] = [];
+    const [notes, blocked]: [string[], string[]] = [[], []];
     let milliseconds = 0;
     for (let k = 0; k < count; k++) {
       await throwIfStopped();
@@ -96,15 +104,22 @@ export async function runSampling(job: SamplingJob): Promise<SampledClips> {
       milliseconds += performance.now() - began;
       await throwIfStopped();
       const folder = count === 1 ? output : join(output, `seed-${seed}`);
-      const recipe = makeRecipe(job, model, { ...settings, seed, dtype, device }, hash);
+      const answer = job.gate?.ask(video);
+      if (answer?.blocked) {
+        blocked.push(`seed ${seed} (${answer.note})`);
+        continue;
+      }
+      const own = makeRecipe(job, model, { ...settings, seed, dtype, device }, hash);
+      const recipe = answer === undefined ? own : { ...own, memorisation: { ...answer.recipe, note: answer.note } };
       paths.push(...(await writeClip(folder, video, inputs, job, recipe, model.config.frameAxis)));
+      if (answer !== undefined) notes.push(`seed ${seed}: ${answer.note}`);
     }
     const seconds = milliseconds / 1000;
     progress.finish();
     const { numInferenceSteps: steps, sampler, guidanceScale } = settings;
     const threads = device === 'cpu' ? threadsText(getThreads()) : device;
     const words = `${steps} ${sampler} steps, guidance ${guidanceScale}, ${dtype}, ${threads}`;
-    return { paths, seconds, settings: words };
+    return { paths, seconds, settings: words, notes, blocked };
   } finally {
     model.dispose();
   }
@@ -150,6 +165,7 @@ async function writeClip(
     notes: [
       `seed ${seed}; ` +
         (asked.length > 0 ? `conditions: ${asked.join(', ')}` : 'no condition'),
+      ...memorisationNote(recipe),
     ],
     strength: job.flags.strength ?? {},
     es: given.es,
@@ -166,6 +182,10 @@ async function writeClip(
     sheet: makeSheet(video, inputs, sheet),
   });
   return withoutPictures(written, join(folder, 'frames'));
+}
+
+function memorisationNote({ memorisation }: Recipe): string[] {
+  return memorisation === undefined ? [] : [(memorisation as { note: string }).note];
 }
 
 /** Each slice of the asked volume once; without a mask all that the model made. */

@@ -148,6 +148,15 @@ export function readClip(folder: string, view: View, options: ClipOptions): Clip
   };
 }
 
+/** The video of `readClip` alone, in a fraction of its time. */
+export function readClipVideo(
+  folder: string, view: View, { size, frames }: Pick<ClipOptions, 'size' | 'frames'>,
+): Frames {
+  const recording = readRecording(folder, view);
+  const box = letterbox(recording.image.height, recording.image.width, size, recording.spacing);
+  return letterboxFrames(recordingVideo(recording, sampleFrames(recording, frames)), box);
+}
+
 /** Frame numbers of the recording for every frame of the clip. */
 export function sampleFrames(
   recording: Pick<Recording, 'kind' | 'image' | 'ed' | 'es' | 'folder' | 'view'>,

@@ -5,6 +5,7 @@ import { decibels } from '../metrics/spectrum.ts';
 import { dotPlot, escapeHtml, linePlot, scatterPlot } from './card-plots.ts';
 import type { Card, CardContent, Metric } from './card.ts';
 import type { FigureName } from './figures.ts';
+import { memorisationTables } from './memorisation/tables.ts';
 import { heading } from './report.ts';
 import { written } from './written.ts';
 
@@ -25,8 +26,13 @@ const plotted: readonly FigureName[] = [
   'prior-histogram', 'ef-discs-error', 'ef-area-length-error', 'view-accuracy', 'ssim', 'roughness',
 ];
 
-/** @param sheets PNG files of contact sheets */
-export function htmlCard(content: CardContent, sheets: readonly string[]): string {
+/**
+ * @param sheets PNG files of contact sheets
+ * @param pairs PNG file of generated clips over their nearest training clips
+ */
+export function htmlCard(
+  content: CardContent, sheets: readonly string[], pairs: string | null = null,
+): string {
   const { card, summary } = content;
   const criteria = summary.criteria.map(({ what, wanted, value, digits, unit, met }) => [
     what, wanted, `${value.toFixed(digits)} ${unit}`.trim(), met ? 'yes' : 'NO']);
@@ -40,14 +46,25 @@ export function htmlCard(content: CardContent, sheets: readonly string[]): strin
 <h2>Criteria</h2>${table(['what', 'wanted', 'got', 'met'], criteria)}
 <h2>Plots</h2><div class="plots">${plotsOf(content).join('\n')}</div>
 <h2>Distances between sets</h2>${distanceTable(card)}
+${memorisationPart(card, pairs)}
 <h2>Every figure, mean [95 % interval] (n)</h2>${table(['figure', ...runs], figureRows)}
 <h2>How it was measured</h2>${manifestList(card)}
 <h2>Contact sheets</h2>
-${sheets.map((file) => `<p><img alt="${escapeHtml(basename(file, '.png'))}" src="data:image/png;base64,` +
-    `${readFileSync(file).toString('base64')}"></p>`).join('\n')}
+${sheets.map(picture).join('\n')}
 <footer>Synthetic pictures, not for diagnosis.</footer>
 </body></html>
 `;
+}
+
+function memorisationPart(card: Card, pairs: string | null): string {
+  const tables = memorisationTables(card.memorisation).map(({ title, note, head, rows }) =>
+    `<h2>${escapeHtml(title)}</h2><p>${escapeHtml(note)}</p>${table(head, rows)}`);
+  return [...tables, ...(pairs === null ? [] : [picture(pairs)])].join('\n');
+}
+
+function picture(file: string): string {
+  return `<p><img alt="${escapeHtml(basename(file, '.png'))}" src="data:image/png;base64,` +
+    `${readFileSync(file).toString('base64')}"></p>`;
 }
 
 function plotsOf({ card, summary, distances, results }: CardContent): string[] {

@@ -5,6 +5,7 @@ import { toBytes } from '../frames/colour.ts';
 import { readPng } from '../frames/png.ts';
 import { drawText, LINE_HEIGHT, textWidth, wrapText, type Colour } from '../frames/text.ts';
 import type { CardContent, Metric } from './card.ts';
+import { memorisationMetrics } from './memorisation/tables.ts';
 import { heading } from './report.ts';
 
 const PAPER: Colour = [250, 250, 248];
@@ -18,7 +19,7 @@ const PLOT = { left: 700, right: WIDTH - MARGIN - 8 };
 const shown = [
   /^frechet-/, /^kernel-/, /^dice-/, /^hausdorff95-/, /^stroke-offset-mm$/, /^flow-error-mm$/,
   /^edge-f1$/, /^prior-histogram$/, /^ef-.*-error$/, /^view-accuracy$/, /^ssim$/, /^psnr$/,
-  /^roughness$/,
+  /^roughness$/, /^memorised$/,
 ];
 
 /**
@@ -26,22 +27,28 @@ const shown = [
  * the acceptance looks at; its dots share one scale.
  *
  * @param sheets PNG files of contact sheets, of which the first is shown
+ * @param pairs PNG file of generated clips over their nearest training clips, shown below it
  */
-export function drawCard({ card, summary }: CardContent, sheets: readonly string[]): Frames<Uint8Array> {
+export function drawCard(
+  { card, summary }: CardContent, sheets: readonly string[], pairs: string | null = null,
+): Frames<Uint8Array> {
   const { plan } = summary.settings;
   const runs = ['real', ...new Set([plan.text, plan.mask, plan.all])];
-  const groups = [...new Set(card.metrics.map(({ name }) => name))]
+  const metrics = [...card.metrics, ...memorisationMetrics(card.memorisation)];
+  const groups = [...new Set(metrics.map(({ name }) => name))]
     .filter((name) => shown.some((pattern) => pattern.test(name)))
-    .map((name) => card.metrics.filter((metric) =>
+    .map((name) => metrics.filter((metric) =>
       metric.name === name && metric.value !== null && runs.includes(metric.run)))
     .filter((group) => group.length > 0);
   const notes = wrapText(heading(summary), WIDTH - 2 * MARGIN);
   const rows = groups.reduce((sum, group) => sum + group.length, 0);
-  const sheet = sheets.length === 0 ? null : toBytes(readPng(sheets[0]), sheets[0]);
+  const pictures = [...sheets.slice(0, 1), ...(pairs === null ? [] : [pairs])]
+    .map((file) => toBytes(readPng(file), file));
   const table = MARGIN + (notes.length + 2) * LINE_HEIGHT;
   const bottom = table + rows * LINE_HEIGHT + groups.length * 6 + MARGIN;
-  const width = Math.max(WIDTH, sheet?.width ?? 0);
-  const page = byteFrames({ channels: 3, frames: 1, height: bottom + (sheet?.height ?? 0), width });
+  const width = Math.max(WIDTH, ...pictures.map((picture) => picture.width));
+  const height = bottom + pictures.reduce((sum, picture) => sum + picture.height, 0);
+  const page = byteFrames({ channels: 3, frames: 1, height, width });
   PAPER.forEach((level, c) => plane(page, c, 0).fill(level));
   for (const x of [MARGIN, MARGIN + 1]) drawText(page, 'Evaluation card', x, MARGIN, INK);
   notes.forEach((note, i) => drawText(page, note, MARGIN, MARGIN + (i + 1) * LINE_HEIGHT, FAINT));
@@ -50,7 +57,11 @@ export function drawCard({ card, summary }: CardContent, sheets: readonly string
     drawGroup(page, group, y);
     y += group.length * LINE_HEIGHT + 6;
   }
-  if (sheet !== null) paste(page, sheet, bottom);
+  let top = bottom;
+  for (const picture of pictures) {
+    paste(page, picture, top);
+    top += picture.height;
+  }
   return page;
 }
 

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { figures } from './figures.ts';
+import { memorisationSchema } from './memorisation/section.ts';
 import type { ExtractorAbout } from './feature-extractors.ts';
 import type { ClipResult, InstrumentHashes, Settings } from './results.ts';
 import type { SetDistance } from './set-distances.ts';
@@ -76,6 +77,8 @@ const cardSchema = z.object({
   clips: z.array(z.object({
     id: text, patient: text, view: text, runs: z.record(text, z.record(text, measured)),
   })),
+  /** How near generated clips are to training clips, where a gate judged them. */
+  memorisation: memorisationSchema.optional(),
 });
 export type Card = z.infer<typeof cardSchema>;
 

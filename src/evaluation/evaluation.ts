@@ -16,6 +16,8 @@ import type { EchoVideo } from '../models/echo-video.ts';
 import { sourceFiles } from '../training/prepare.ts';
 import { drawContactSheet } from './contact-sheet.ts';
 import type { FeatureExtractor } from './feature-extractors.ts';
+import type { MemorisationGate } from './memorisation/gate.ts';
+import { finishMemorisation, keepVerdicts, keptVerdicts } from './memorisation/section.ts';
 import { measureVideo, type Measurement } from './measure.ts';
 import { Results, type ClipResult } from './results.ts';
 import { planRuns, type Run } from './runs.ts';
@@ -32,6 +34,8 @@ export interface EvaluationOptions {
   readonly echoVideoHash: string;
   /** Whose features sets of videos are compared by; none when absent. */
   readonly featureExtractors?: readonly FeatureExtractor[];
+  /** Says of every video which training clip it is nearest to; nothing does when absent. */
+  readonly memorisation?: MemorisationGate;
   /** Root of a data set in the CAMUS layout. */
   readonly data: string;
   readonly output: string;
@@ -71,7 +75,7 @@ export interface EvaluationResult {
 export async function evaluate(options: EvaluationOptions): Promise<EvaluationResult> {
   const {
     model, segmenter, output, split = 'testing', base, seed = 0, numInferenceSteps = 50,
-    guidanceScale = 2, sampler = 'ddim', sheets = 4, featureExtractors = [],
+    guidanceScale = 2, sampler = 'ddim', sheets = 4, featureExtractors = [], memorisation,
     stopRequested = () => false,
   } = options;
   const { resolution, frames, conditions: known } = model.config;
@@ -94,7 +98,9 @@ export async function evaluate(options: EvaluationOptions): Promise<EvaluationRe
     if (stopRequested()) return { results, done: index, total: sources.length };
     const missing = featureExtractors.filter(({ about }) =>
       results.features(source.id, about.name)?.about.sha256 !== about.sha256);
-    if (missing.length === 0 && results.result(source.id, hashes) !== null) {
+    const judged = memorisation === undefined ||
+      keptVerdicts(output, source.id, memorisation.index.hash) !== null;
+    if (missing.length === 0 && judged && results.result(source.id, hashes) !== null) {
       done += plan.runs.length;
       options.onProgress?.(done, total, source.id);
       continue;
@@ -113,11 +119,18 @@ export async function evaluate(options: EvaluationOptions): Promise<EvaluationRe
       const rows = [...shown].map(([run, video]) => [run, extract(video)] as const);
       results.keepFeatures(subject.id, { about, rows: new Map(rows) });
     }
+    if (memorisation !== undefined) keepVerdicts(output, subject, shown, memorisation);
     results.keepResult(measureAll(subject, sourceFiles(source), shown, instruments), hashes);
     if (index < sheets) {
       mkdirSync(join(output, 'sheets'), { recursive: true });
       drawContactSheet(join(output, 'sheets', `${subject.id}.png`), subject, videos);
     }
+  }
+  if (memorisation !== undefined) {
+    const { hash, about } = memorisation.index;
+    const judged = results.all().map(({ id }) => id).filter((id) => keptVerdicts(output, id, hash) !== null);
+    finishMemorisation(output, memorisation, judged,
+      (id, run) => results.video(id, run, about.frames), options.data);
   }
   return { results, done: sources.length, total: sources.length };
 

@@ -6,6 +6,8 @@ import { htmlCard } from './card-html.ts';
 import { drawCard } from './card-picture.ts';
 import { cardFile, extractorLines, makeCard, type CardContent } from './card.ts';
 import { figureOf, figures } from './figures.ts';
+import { memorisationSection, pairsPicture } from './memorisation/section.ts';
+import { memorisationTables } from './memorisation/tables.ts';
 import type { Results } from './results.ts';
 import { setDistances } from './set-distances.ts';
 import { summarize } from './summary.ts';
@@ -14,7 +16,7 @@ import { fixed, written } from './written.ts';
 
 const obedience = ['dice-lv', 'dice-myo', 'dice-la', 'ssim'] as const;
 
-interface Table {
+export interface Table {
   readonly title: string;
   readonly note?: string;
   readonly head: readonly string[];
@@ -31,7 +33,9 @@ export function collectCard(results: Results): CardContent {
   const summary = summarize(all, settings, (id) => results.masks(id));
   const runs = settings.plan.runs.map(({ name }) => name);
   const whole = all.filter(({ runs: own }) => ['real', ...runs].every((name) => name in own));
-  return makeCard(whole, settings, summary, setDistances(results, whole, runs, settings.frames));
+  const content = makeCard(whole, settings, summary, setDistances(results, whole, runs, settings.frames));
+  const memorisation = memorisationSection(results.folder, whole, runs);
+  return memorisation === null ? content : { ...content, card: { ...content.card, memorisation } };
 }
 
 /** Writes the card into the evaluation's folder: card.json, card.html, card.png, and report.md. */
@@ -39,9 +43,10 @@ export function writeCard(results: Results, content: CardContent): void {
   const write = (name: string, bytes: Uint8Array) => writeAtomic(join(results.folder, name), bytes);
   const encode = (text: string) => new TextEncoder().encode(text);
   const sheets = results.sheets();
+  const pairs = content.card.memorisation === undefined ? null : pairsPicture(results.folder);
   write(cardFile, encode(`${JSON.stringify(content.card, null, 1)}\n`));
-  write('card.html', encode(htmlCard(content, sheets)));
-  write('card.png', encodePng(drawCard(content, sheets)));
+  write('card.html', encode(htmlCard(content, sheets, pairs)));
+  write('card.png', encodePng(drawCard(content, sheets, pairs)));
   write('report.md', encode(markdownReport(content)));
 }
 
@@ -56,14 +61,16 @@ export function markdownReport(content: CardContent): string {
 
 export function textReport(content: CardContent): string {
   const { summary } = content;
-  const tables = tablesOf(content).map(({ title, note, head, rows }) => {
-    const lines = [head, ...rows];
-    const widths = head.map((_, c) => Math.max(...lines.map((cells) => cells[c].length)));
-    const text = lines.map((cells) => cells.map((cell, c) => (
-      c === 0 ? cell.padEnd(widths[c]) : cell.padStart(widths[c]))).join('  ').trimEnd());
-    return [title.toUpperCase(), ...(note === undefined ? [] : [note]), ...text].join('\n');
-  });
-  return `${[heading(summary), ...tables].join('\n\n')}\n`;
+  return `${[heading(summary), ...tablesOf(content).map(textTable)].join('\n\n')}\n`;
+}
+
+/** A table in aligned text, its title above it. */
+export function textTable({ title, note, head, rows }: Table): string {
+  const lines = [head, ...rows];
+  const widths = head.map((_, c) => Math.max(...lines.map((cells) => cells[c].length)));
+  const text = lines.map((cells) => cells.map((cell, c) => (
+    c === 0 ? cell.padEnd(widths[c]) : cell.padStart(widths[c]))).join('  ').trimEnd());
+  return [title.toUpperCase(), ...(note === undefined ? [] : [note]), ...text].join('\n');
 }
 
 /** What a card is of, in a few sentences. */
@@ -137,6 +144,7 @@ function tablesOf({ summary, card }: CardContent): Table[] {
         ];
       }),
     },
+    ...memorisationTables(card.memorisation),
     {
       title: 'Every figure',
       head: ['figure', ...Object.keys(summary.runs)],

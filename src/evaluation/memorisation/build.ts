@@ -1,0 +1,167 @@
+/** Building an index: the training clips of a data set, calibration, and what the gate catches. */
+import type { Split } from '../../data/camus-folder.ts';
+import { listClips, readClipVideo, type ClipSource } from '../../data/clips.ts';
+import type { Frames } from '../../frames/frames.ts';
+import { randomStream } from '../../frames/random.ts';
+import { shareOf } from '../../metrics/binomial.ts';
+import { sourceFiles } from '../../training/prepare.ts';
+import { bySpace, calibrate, markedBy, TooFewClips, type Calibration, type HeldOut } from './calibration.ts';
+import { disturbances } from './disturbances.ts';
+import { fingerprint, type Fingerprint, type GateExtractor } from './fingerprint.ts';
+import { writeIndex, type IndexAbout, type IndexSources, type MemorisationIndex } from './index-file.ts';
+import { NearestClips, type Neighbours } from './nearest.ts';
+
+export interface IndexOptions {
+  /** Root of a data set in the CAMUS layout, with its splits. */
+  readonly data: string;
+  /** The model's. */
+  readonly resolution: number;
+  readonly frames: number;
+  /** Share of held-out real clips that each space may mark; 0.05 by default. */
+  readonly falseAlarmRate?: number;
+}
+
+export interface BuildOptions extends IndexOptions {
+  /** Folder of the index. */
+  readonly output: string;
+  readonly extractors: readonly GateExtractor[];
+  /** How many training clips are disturbed to measure what is caught; 24 by default. */
+  readonly powerClips?: number;
+  readonly onProgress?: (done: number, total: number, note: string) => void;
+  readonly stopRequested?: () => boolean;
+}
+
+export const defaultFalseAlarmRate = 0.05;
+
+/** Recordings of a split as training takes them. */
+export function splitClips(
+  { data, frames }: Pick<IndexOptions, 'data' | 'frames'>, split: Split,
+): ClipSource[] {
+  return listClips(data, { split, frames, kinds: ['sequence', 'half_sequence'] });
+}
+
+/**
+ * Everything that an index is made of, by the hashes of its files: an index of the same is not stale.
+ *
+ * @throws when the training split has no clip
+ */
+export function indexSources(options: IndexOptions): IndexSources {
+  const { data, resolution, frames, falseAlarmRate = defaultFalseAlarmRate } = options;
+  const training = splitClips(options, 'training');
+  if (training.length === 0) {
+    throw new Error(`${data}: expected clips of at least ${frames} frames in the training split, got none`);
+  }
+  return {
+    resolution, frames, falseAlarmRate,
+    clips: training.map((source) => ({
+      id: source.id, patient: source.patient, view: source.view, whole: source.kind === 'sequence',
+      files: sourceFiles(source),
+    })),
+    heldOut: splitClips(options, 'validation').map((source) =>
+      ({ id: source.id, patient: source.patient, files: sourceFiles(source) })),
+  };
+}
+
+/** Builds and writes an index; null when a stop was asked for, and nothing is written. */
+export function buildIndex(options: BuildOptions, sources = indexSources(options)): MemorisationIndex | null {
+  const { output, extractors, powerClips = 24, stopRequested = () => false } = options;
+  const training = splitClips(options, 'training');
+  const heldOut = splitClips(options, 'validation');
+  const copied = chosen(training, powerClips);
+  const total = training.length + heldOut.length + copied.length;
+  let done = 0;
+  const read = (source: ClipSource): Frames =>
+    readClipVideo(source.folder, source.view, { size: options.resolution, frames: options.frames });
+  const step = (note: string): void => options.onProgress?.(++done, total, note);
+  const prints: Fingerprint[] = [];
+  for (const source of training) {
+    if (stopRequested()) return null;
+    prints.push(fingerprint(read(source), extractors));
+    step(source.id);
+  }
+  const search = new NearestClips(sources.clips, prints);
+  try {
+    const found: HeldOut[] = [];
+    for (const source of heldOut) {
+      if (stopRequested()) return null;
+      const neighbours = search.find(fingerprint(read(source), extractors), source.patient);
+      if (neighbours !== null) found.push({ patient: source.patient, neighbours });
+      step(source.id);
+    }
+    const { calibration, reason } = attempt(found, sources.falseAlarmRate);
+    const tally: Tally[] = [];
+    for (const source of calibration === null ? [] : copied) {
+      if (stopRequested()) return null;
+      const other = partner(source, training);
+      const clip = {
+        id: source.id, whole: source.kind === 'sequence', video: read(source), other: read(other),
+      };
+      for (const { name, of } of disturbances) {
+        const video = of(clip);
+        if (video === null) continue;
+        const neighbours = search.find(fingerprint(video, extractors))!;
+        tally.push({ name, neighbours, patients: name === 'blend' ? [source.patient, other.patient] : [source.patient] });
+      }
+      step(`copies of ${source.id}`);
+    }
+    if (done < total) options.onProgress?.(total, total, '');
+    const about = { ...sources, calibration, reason, power: powerOf(tally, calibration, training) };
+    return writeIndex(output, about, prints, extractors);
+  } finally {
+    search.dispose();
+  }
+}
+
+function attempt(
+  found: readonly HeldOut[], rate: number,
+): { calibration: Calibration; reason: null } | { calibration: null; reason: string } {
+  try {
+    return { calibration: calibrate(found, rate), reason: null };
+  } catch (error) {
+    if (!(error instanceof TooFewClips)) throw error;
+    return { calibration: null, reason: error.message };
+  }
+}
+
+/** Some clips in an order that their names decide. */
+function chosen(training: readonly ClipSource[], count: number): ClipSource[] {
+  const place = new Map(training.map(({ id }) => [id, randomStream('memorisation copies', id).uniform()]));
+  return [...training].sort((a, b) => place.get(a.id)! - place.get(b.id)!).slice(0, count);
+}
+
+/** A clip of another patient to blend with: the next one of that view; itself where there is none. */
+function partner(source: ClipSource, training: readonly ClipSource[]): ClipSource {
+  const from = training.indexOf(source);
+  const round = [...training.slice(from + 1), ...training.slice(0, from)]
+    .filter(({ patient }) => patient !== source.patient);
+  return round.find(({ view }) => view === source.view) ?? round[0] ?? source;
+}
+
+interface Tally {
+  readonly name: string;
+  readonly neighbours: Neighbours;
+  /** Those that the clip was made of. */
+  readonly patients: readonly string[];
+}
+
+function powerOf(
+  tally: readonly Tally[], calibration: Calibration | null, training: readonly ClipSource[],
+): IndexAbout['power'] {
+  if (calibration === null) return [];
+  const { thresholds } = calibration;
+  const patientOf = new Map(training.map(({ id, patient }) => [id, patient]));
+  return disturbances.flatMap(({ name, what, meant }) => {
+    const own = tally.filter((row) => row.name === name);
+    if (own.length === 0) return [];
+    const groups = own.map(({ patients }) => patients[0]);
+    const share = (is: (row: Tally) => boolean) => shareOf(own.map(is), groups)!;
+    const marks = (row: Tally) => markedBy(row.neighbours, thresholds);
+    return [{
+      name, what, meant,
+      ...bySpace((space) => share((row) => marks(row).includes(space))),
+      joint: share((row) => marks(row).length > 0),
+      source: share((row) => marks(row).some((space) =>
+        row.patients.includes(patientOf.get(row.neighbours[space].nearest)!))),
+    }];
+  });
+}

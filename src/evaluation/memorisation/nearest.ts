@@ -10,8 +10,10 @@ import { PICTURE_SIDE, type Fingerprint } from './fingerprint.ts';
 export const spaces = ['pixel', 'feature'] as const;
 export type Space = (typeof spaces)[number];
 
-/** Side at which pixels are compared: a copy moved by 1 % of the side is still one. */
+/** Side at which pixels are compared. */
 const MEASURED_SIDE = 32;
+/** Moves along x and y that are tried, in its pixels: up to 3 % of the side. */
+const MOVES = [0, -1, 1];
 /** Added to variances: a picture of one grey, a feature that never changes. */
 const LEAST = 1e-8;
 
@@ -41,8 +43,9 @@ export type Neighbours = Readonly<Record<Space, Neighbour>>;
  * - pixel: the clip at 32 x 32, less its mean and over its deviation, so that gain and offset do not
  *   count; then less the mean training clip of the view (all clips share the sector and the chambers'
  *   places, and their correlation would hide everything else), correlated over all pixels of all frames.
- *   Against a whole cycle it is the best correlation over all shifts in time, against others that of no
- *   shift. Pictures are not mirrored, turned or moved to find a better one.
+ *   It is the best over moves of one pixel of the 32 (without them a copy moved by 3 % of the side was
+ *   as far as a stranger) and, against a whole cycle, over all shifts in time. Pictures are not mirrored,
+ *   turned or scaled to find a better one.
  * - feature: the networks' features, each less its mean over the training clips and over its deviation.
  */
 export class NearestClips {
@@ -94,15 +97,16 @@ export class NearestClips {
 
   private pixelSimilarities(pictures: Frames<Uint8Array>): Float64Array {
     const clip = normalised(pictures); // f h w
+    const moved = MOVES.flatMap((x) => MOVES.map((y) => clip.roll([y, x], [1, 2])));
     const shifted = stack(Array.from({ length: this.frames }, (_, by) =>
-      clip.roll(by, 0).reshape([-1])), 0); // shifts, f h w
+      moved.map((each) => each.roll(by, 0).reshape([-1]))).flat(), 0); // shifts moves, f h w
     const similarities = new Float64Array(this.clips.length);
     for (const { members, mean, rows } of this.groups) {
-      const table = unit(shifted.sub(mean)).matmul(rows.transpose(0, 1)).toFloat32(); // shifts, members
+      const table = unit(shifted.sub(mean)).matmul(rows.transpose(0, 1)).toFloat32(); // shifts moves, members
       members.forEach((clipAt, column) => {
-        const shifts = this.clips[clipAt].whole ? this.frames : 1;
+        const rowsTried = moved.length * (this.clips[clipAt].whole ? this.frames : 1);
         let best = -1;
-        for (let by = 0; by < shifts; by++) best = Math.max(best, table[by * members.length + column]);
+        for (let row = 0; row < rowsTried; row++) best = Math.max(best, table[row * members.length + column]);
         similarities[clipAt] = best;
       });
     }

@@ -60,7 +60,7 @@ async function build(flags: BuildFlags): Promise<void> {
     const stopRequested = () => receivedSignal() !== null;
     const kept = attempt(() => readIndex(output));
     const fresh = kept !== null && staleness(kept, echo.extractors, sources) === null;
-    const index = fresh ? kept : buildIndex({
+    const index = fresh ? kept : await buildIndex({
       ...options, output, extractors: echo.extractors, onProgress: showIndexing(), stopRequested,
     }, sources);
     if (index === null) throw new Interrupted(receivedSignal()!, 'stopped: no index was written');

@@ -2,7 +2,9 @@
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { addGateFlags, checkGateFlags, expectThresholds, type GateFlags, releasedEchoFeatures } from './memorisation-gate.ts';
+import {
+  addGateFlags, checkGateFlags, expectThresholds, releasedEchoFeatures, type GateFlags,
+} from './memorisation-gate.ts';
 import { expectNewFolder } from './console/output-folder.ts';
 import { catchSignals, throwIfStopped } from './console/signals.ts';
 import { UserError } from './console/user-error.ts';

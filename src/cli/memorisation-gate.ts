@@ -145,7 +145,7 @@ export async function openEvaluationGate(options: EvaluationGateOptions): Promis
       say(`${(error as Error).message}; it is built again`);
     }
   }
-  const index = buildIndex({
+  const index = await buildIndex({
     data, resolution, frames, output: folder, extractors, onProgress: showIndexing(),
     stopRequested: () => receivedSignal() !== null,
   }, sources);

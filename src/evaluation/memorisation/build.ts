@@ -1,4 +1,5 @@
 /** Building an index: the training clips of a data set, calibration, and what the gate catches. */
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Split } from '../../data/camus-folder.ts';
 import { listClips, readClipVideo, type ClipSource } from '../../data/clips.ts';
 import type { Frames } from '../../frames/frames.ts';
@@ -63,8 +64,15 @@ export function indexSources(options: IndexOptions): IndexSources {
 }
 
 /** Builds and writes an index; null when a stop was asked for, and nothing is written. */
-export function buildIndex(options: BuildOptions, sources = indexSources(options)): MemorisationIndex | null {
-  const { output, extractors, powerClips = 24, stopRequested = () => false } = options;
+export async function buildIndex(
+  options: BuildOptions, sources = indexSources(options),
+): Promise<MemorisationIndex | null> {
+  const { output, extractors, powerClips = 24 } = options;
+  // a signal is heard only when the event loop turns
+  const stopped = async () => {
+    await turn();
+    return options.stopRequested?.() ?? false;
+  };
   const training = splitClips(options, 'training');
   const heldOut = splitClips(options, 'validation');
   const copied = chosen(training, powerClips);
@@ -75,7 +83,7 @@ export function buildIndex(options: BuildOptions, sources = indexSources(options
   const step = (note: string): void => options.onProgress?.(++done, total, note);
   const prints: Fingerprint[] = [];
   for (const source of training) {
-    if (stopRequested()) return null;
+    if (await stopped()) return null;
     prints.push(fingerprint(read(source), extractors));
     step(source.id);
   }
@@ -83,7 +91,7 @@ export function buildIndex(options: BuildOptions, sources = indexSources(options
   try {
     const found: HeldOut[] = [];
     for (const source of heldOut) {
-      if (stopRequested()) return null;
+      if (await stopped()) return null;
       const neighbours = search.find(fingerprint(read(source), extractors), source.patient);
       if (neighbours !== null) found.push({ patient: source.patient, neighbours });
       step(source.id);
@@ -91,7 +99,7 @@ export function buildIndex(options: BuildOptions, sources = indexSources(options
     const { calibration, reason } = attempt(found, sources.falseAlarmRate);
     const tally: Tally[] = [];
     for (const source of calibration === null ? [] : copied) {
-      if (stopRequested()) return null;
+      if (await stopped()) return null;
       const other = partner(source, training);
       const clip = {
         id: source.id, whole: source.kind === 'sequence', video: read(source), other: read(other),
@@ -100,7 +108,8 @@ export function buildIndex(options: BuildOptions, sources = indexSources(options
         const video = of(clip);
         if (video === null) continue;
         const neighbours = search.find(fingerprint(video, extractors))!;
-        tally.push({ name, neighbours, patients: name === 'blend' ? [source.patient, other.patient] : [source.patient] });
+        const patients = [source, ...(name === 'blend' ? [other] : [])].map(({ patient }) => patient);
+        tally.push({ name, neighbours, patients });
       }
       step(`copies of ${source.id}`);
     }

@@ -1,7 +1,7 @@
 /** The gate on drawn clips: what is caught, what is refused, and the arithmetic of its thresholds. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -13,7 +13,12 @@ import { openGate, type MemorisationGate } from '../../src/evaluation/memorisati
 import { readIndex, staleness, writeIndex } from '../../src/evaluation/memorisation/index-file.ts';
 import { NearestClips } from '../../src/evaluation/memorisation/nearest.ts';
 import { drawPairs } from '../../src/evaluation/memorisation/pairs.ts';
-import { calibrationText } from '../../src/evaluation/memorisation/tables.ts';
+import {
+  finishMemorisation, keepVerdicts, keptVerdicts, memorisationSection, pairsPicture,
+} from '../../src/evaluation/memorisation/section.ts';
+import {
+  calibrationText, memorisationMetrics, memorisationTables,
+} from '../../src/evaluation/memorisation/tables.ts';
 import { floatFrames, plane } from '../../src/frames/frames.ts';
 import type { Frames } from '../../src/frames/frames.ts';
 import { readPng } from '../../src/frames/png.ts';
@@ -217,5 +222,48 @@ describe('index', () => {
     assert.throws(() => readIndex(json), /got no JSON/);
     writeFileSync(json, text);
     assert.ok(existsSync(json));
+  });
+});
+
+describe('section of a card', () => {
+  // one run copies patient 3 for both clips, the other makes strangers
+  const tested = ['fresh0', 'fresh1'].map((patient) => ({ id: `${patient}_4CH`, patient }));
+  const videos = new Map(tested.map(({ id, patient }) => [id, new Map([
+    ['real', drawn(patient)], ['text', drawn(patients[3])], ['text+mask', drawn(patient === 'fresh0' ? 'fresh2' : 'fresh1')]])]));
+
+  function judged(output: string): string {
+    for (const clip of tested) {
+      mkdirSync(join(output, 'clips', clip.id), { recursive: true });
+      keepVerdicts(output, clip, videos.get(clip.id)!, gate);
+    }
+    finishMemorisation(output, gate, tested.map(({ id }) => id), (id, run) => videos.get(id)!.get(run)!, null);
+    const section = memorisationSection(output, tested, ['text', 'text+mask'])!;
+    return JSON.stringify(section) +
+      createHash('sha256').update(readFileSync(pairsPicture(output)!)).digest('hex');
+  }
+
+  it('says by run what is marked, real clips first, with intervals', () => {
+    judged(join(folder, 'card'));
+    const section = memorisationSection(join(folder, 'card'), tested, ['text', 'text+mask'])!;
+    assert.deepEqual(section.runs.map(({ run, marked }) => [run, marked!.count, marked!.n, marked!.patients]),
+      [['real', 0, 2, 2], ['text', 2, 2, 2], ['text+mask', 0, 2, 2]]);
+    assert.ok(section.runs[0].marked!.high > 0.8 && section.runs[1].marked!.low < 0.2, 'two patients say little');
+    assert.equal(section.runs[1].medians.pixel, 0);
+    assert.equal(section.clips.length, 6);
+    const tables = memorisationTables(section);
+    assert.deepEqual(tables.map(({ title }) => title), ['Memorisation', 'Nearest to a training clip']);
+    assert.deepEqual(tables[1].rows[0].slice(0, 4), ['fresh0_4CH', 'text', '0.000', 'train3_4CH']);
+    assert.match(tables[0].note, /12 training clips of 12 patients.*false-alarm rate of 5.0 % each/);
+    assert.deepEqual(memorisationMetrics(section).map(({ run, value }) => [run, value]),
+      [['real', 0], ['text', 100], ['text+mask', 0]]);
+    assert.deepEqual(memorisationTables(undefined), []);
+  });
+
+  it('is the same again, and absent where a clip was judged by another index or not at all', () => {
+    assert.equal(judged(join(folder, 'card')), judged(join(folder, 'again')));
+    assert.equal(keptVerdicts(join(folder, 'card'), 'fresh0_4CH', 'another index'), null);
+    assert.equal(memorisationSection(join(folder, 'card'), [...tested, { id: 'x', patient: 'x' }], ['text']), null);
+    assert.equal(memorisationSection(join(folder, 'card'), tested, ['all']), null);
+    assert.equal(memorisationSection(join(folder, 'nowhere'), tested, ['text']), null);
   });
 });

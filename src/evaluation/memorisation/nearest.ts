@@ -12,8 +12,12 @@ export type Space = (typeof spaces)[number];
 
 /** Side at which pixels are compared. */
 const MEASURED_SIDE = 32;
-/** Moves along x and y that are tried, in its pixels: up to 3 % of the side. */
-const MOVES = [0, -1, 1];
+/** Moves along x and y that are tried, in pixels of the small pictures: up to 3 % of the side. */
+const MOVES = [0, -1, 1, -2, 2];
+/** A pixel is inside a clip's sector when some frame is brighter than this, of 0..1. */
+const DARK = 4 / 255;
+/** Pixels are compared that are inside the sector of at least this share of the training clips. */
+const INSIDE = 0.99;
 /** Added to variances: a picture of one grey, a feature that never changes. */
 const LEAST = 1e-8;
 
@@ -40,12 +44,14 @@ export type Neighbours = Readonly<Record<Space, Neighbour>>;
  * Reynaud et al., EchoNet-Synthetic, MICCAI 2024). They correlate the embeddings of one learned
  * network; here two spaces stand side by side, because each misses what the other sees:
  *
- * - pixel: the clip at 32 x 32, less its mean and over its deviation, so that gain and offset do not
- *   count; then less the mean training clip of the view (all clips share the sector and the chambers'
- *   places, and their correlation would hide everything else), correlated over all pixels of all frames.
- *   It is the best over moves of one pixel of the 32 (without them a copy moved by 3 % of the side was
- *   as far as a stranger) and, against a whole cycle, over all shifts in time. Pictures are not mirrored,
- *   turned or scaled to find a better one.
+ * - pixel: the clip at 32 x 32, where 99 of 100 training clips of the view have their sector
+ *   (with the rim of the sector among the pixels, two hearts that have nothing in common but a rare
+ *   sector were the nearest of all); less its mean and over its deviation, so that gain and offset do not
+ *   count; then less the mean training clip of the view (the chambers lie at much the same places, and
+ *   their correlation would hide everything else), correlated over these pixels of all frames.
+ *   It is the best over moves up to 3 % of the side (without them a copy moved so far was as far as a
+ *   stranger) and, against a whole cycle, over all shifts in time; one of the two at a time, not both
+ *   together. Pictures are not mirrored, turned or scaled to find a better one.
  * - feature: the networks' features, each less its mean over the training clips and over its deviation.
  */
 export class NearestClips {
@@ -59,13 +65,15 @@ export class NearestClips {
     this.clips = clips;
     this.frames = prints[0].pictures.frames;
     [this.groups, this.features] = keep(scope(() => noGrad(() => {
-      const pixels = prints.map(({ pictures }) => normalised(pictures));
+      const pixels = prints.map(({ pictures }) => small(pictures));
       const views = [...new Set(clips.map(({ view }) => view))].sort();
       const groups = views.map((view): ViewGroup => {
         const members = clips.flatMap((clip, i) => (clip.view === view ? [i] : []));
-        const rows = stack(members.map((i) => pixels[i].reshape([-1])), 0);
+        const own = stack(members.map((i) => pixels[i]), 0); // members f p
+        const inside = insideMost(own);
+        const rows = normalised(own, inside);
         const mean = meanOfRows(rows);
-        return { members, mean, rows: unit(rows.sub(mean)) };
+        return { members, inside, mean, rows: unit(rows.sub(mean)) };
       });
       const vectors = stack(prints.map(({ features }) => tensor(features)), 0);
       const mean = meanOfRows(vectors);
@@ -96,17 +104,16 @@ export class NearestClips {
   }
 
   private pixelSimilarities(pictures: Frames<Uint8Array>): Float64Array {
-    const clip = normalised(pictures); // f h w
-    const moved = MOVES.flatMap((x) => MOVES.map((y) => clip.roll([y, x], [1, 2])));
-    const shifted = stack(Array.from({ length: this.frames }, (_, by) =>
-      moved.map((each) => each.roll(by, 0).reshape([-1]))).flat(), 0); // shifts moves, f h w
+    const moved = MOVES.flatMap((x) => MOVES.map((y) => small(pictures, [y, x]))); // of f p
+    const later = Array.from({ length: this.frames - 1 }, (_, by) => moved[0].roll(by + 1, 0));
+    const tried = stack([...moved, ...later], 0); // ways f p
     const similarities = new Float64Array(this.clips.length);
-    for (const { members, mean, rows } of this.groups) {
-      const table = unit(shifted.sub(mean)).matmul(rows.transpose(0, 1)).toFloat32(); // shifts moves, members
+    for (const { members, inside, mean, rows } of this.groups) {
+      const table = unit(normalised(tried, inside).sub(mean)).matmul(rows.transpose(0, 1)).toFloat32(); // ways, members
       members.forEach((clipAt, column) => {
-        const rowsTried = moved.length * (this.clips[clipAt].whole ? this.frames : 1);
+        const ways = moved.length + (this.clips[clipAt].whole ? later.length : 0);
         let best = -1;
-        for (let row = 0; row < rowsTried; row++) best = Math.max(best, table[row * members.length + column]);
+        for (let row = 0; row < ways; row++) best = Math.max(best, table[row * members.length + column]);
         similarities[clipAt] = best;
       });
     }
@@ -135,19 +142,36 @@ export class NearestClips {
 interface ViewGroup {
   /** Numbers of its clips. */
   readonly members: readonly number[];
-  /** 1, f h w */
+  /** 1 1 p: 1 where pixels are compared, else 0 */
+  readonly inside: Tensor;
+  /** 1, f p */
   readonly mean: Tensor;
-  /** Members, f h w; of length 1 */
+  /** Members, f p; of length 1 */
   readonly rows: Tensor;
 }
 
-/** f 32 32, mean 0 and deviation 1 over all of it. */
-function normalised({ frames, data }: Frames<Uint8Array>): Tensor {
+/** f p, p = 32 x 32, in [0, 1]; moved before by so many pixels (y, x). */
+function small({ frames, data }: Frames<Uint8Array>, by: readonly [number, number] = [0, 0]): Tensor {
   const ratio = PICTURE_SIDE / MEASURED_SIDE;
-  const x = tensor(data).to('float32').div(255)
-    .reshape([frames, MEASURED_SIDE, ratio, MEASURED_SIDE, ratio]).mean([2, 4]);
-  const centred = x.sub(x.mean());
-  return centred.div(centred.mul(centred).mean().add(LEAST).sqrt());
+  return tensor(data).to('float32').div(255).reshape([frames, PICTURE_SIDE, PICTURE_SIDE]).roll(by, [1, 2])
+    .reshape([frames, MEASURED_SIDE, ratio, MEASURED_SIDE, ratio]).mean([2, 4])
+    .reshape([frames, MEASURED_SIDE ** 2]);
+}
+
+/** Clips n f p -> 1 1 p; everywhere when no pixel is inside most of them. */
+function insideMost(clips: Tensor): Tensor {
+  const share = clips.amax([1]).gt(DARK).to('float32').mean([0], true).unsqueeze(1);
+  const inside = share.ge(INSIDE);
+  return inside.any() ? inside.to('float32') : share.mul(0).add(1);
+}
+
+/** Clips n f p -> n, f p: mean 0 and deviation 1 over the pixels inside, 0 at the others. */
+function normalised(clips: Tensor, inside: Tensor): Tensor {
+  const frames = clips.shape[1];
+  const count = inside.sum([1, 2], true).mul(frames);
+  const centred = clips.sub(clips.mul(inside).sum([1, 2], true).div(count)).mul(inside);
+  const deviation = centred.mul(centred).sum([1, 2], true).div(count).add(LEAST).sqrt();
+  return centred.div(deviation).reshape([clips.shape[0], -1]);
 }
 
 /** Of one row alone it is nothing: less itself, no clip would be like it. */

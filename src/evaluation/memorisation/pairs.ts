@@ -32,9 +32,9 @@ export function drawPairs(
     const distances = spaces.map((each) => `${each} ${verdict[each].distance.toFixed(3)}`).join(' ');
     const mark = verdict.marked?.length ? `MARKED (${verdict.marked.join(', ')})` : '';
     return [
-      { label: `${name.replaceAll('+', ' + ')} ${mark}`.trim(), picture: video() },
+      { label: `${shown(name)} ${mark}`.trim(), picture: video() },
       {
-        label: `training: ${nearest} ${distances}`,
+        label: `training: ${shown(nearest)} ${distances}`,
         picture: pictureOf(nearest) ?? index.prints[place.get(nearest)!].pictures,
       },
     ];
@@ -49,6 +49,11 @@ export function drawPairs(
       'The lower row of each pair shows training data: treat this picture as such.'],
     rows,
   }));
+}
+
+/** With places where a narrow column can break it. */
+function shown(name: string): string {
+  return name.replaceAll('+', ' + ').replaceAll('_', ' ').replaceAll('/', ' / ');
 }
 
 /** The nearest first; of equals the first by name. */

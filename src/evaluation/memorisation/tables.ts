@@ -22,8 +22,8 @@ export function memorisationTables(section: Memorisation | undefined): Memorisat
     {
       title: 'Memorisation',
       note: `The nearest of ${training.clips} training clips of ${training.patients} patients; ` +
-        `distances are 1 - correlation. ${calibrationText(section)} \`real\` are held-out clips, which ` +
-        'nothing was trained on: what exceeds its share is the model\'s.',
+        `distances are 1 - correlation. ${calibrationText(section)} \`real\` are the real ` +
+        'clips, against those of other patients: what exceeds its share is the model\'s.',
       head: ['run', 'n', 'marked', 'by pixels', 'by features', 'median pixel distance', 'median feature distance'],
       rows: runs.map(({ run, marked, pixel, feature, medians }) => [
         run, marked === null ? '-' : String(marked.n),

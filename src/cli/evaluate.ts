@@ -9,13 +9,16 @@ import { Interrupted, UserError } from './console/user-error.ts';
 import { chooseDType } from './dtype-choice.ts';
 import { addExtractorFlags, extractorsOf, type ExtractorFlags } from './extractor-flags.ts';
 import { evaluateVolumes, isOfSlices } from './evaluate-slices.ts';
-import { openEvaluationGate, releasedEchoFeatures } from './memorisation-gate.ts';
+import { openClipNetworks, openFrameNetworks } from './evaluation-networks.ts';
+import { openEvaluationGate } from './memorisation-gate.ts';
 
 const examples = `
 Examples:
   ./heartbeat evaluate --preset tiny --output runs/tiny           what a card looks like, in seconds
   ./heartbeat evaluate --checkpoint runs/small/video/model --data data/phantom --clips 40 \\
     --output runs/small/evaluation
+  ./heartbeat evaluate --checkpoint runs/camus/image/model --segmenter runs/camus/segmenter/model \\
+    --data data/camus --output runs/camus/frames                  stage 1, on the ED and ES frames
   ./heartbeat evaluate --report-only --output runs/small/evaluation
 
 Every video is kept below --output, with the figures of each finished clip: Ctrl+C loses nothing,
@@ -34,18 +37,19 @@ export interface EvaluateFlags extends ExtractorFlags {
 
 export function register(command: Command): void {
   addExtractorFlags(command)
-    .description('Generate videos for held-out clips and measure them against what was asked.')
+    .description('Generate videos (or frames) for held-out clips and measure them against what was asked.')
     .option('--checkpoint <folder>', 'model folder, or a run (default: the released small model)')
     .option('--segmenter <folder>',
-      'the trained segmenter, <run>/segmenter/model (default: the released one)')
-    .option('--echo-features <folder>', 'networks of the echo features (default: the released ones)')
+      'the trained segmenter, <run>/segmenter/model (default: the one of --echo-features)')
+    .option('--echo-features <folder>', 'networks of the echo features, segmenter/ and echo-video/; for an ' +
+      'image model segmenter/ alone (default: the released ones; for an image model the --segmenter)')
     .option('--inception <file>', 'weights of Inception v3, for FID and KID')
     .option('--i3d <file>', 'weights of I3D, for FVD')
     .addOption(new Option('--preset <name>', 'no --checkpoint and no --data: an untrained model of ' +
       'this size on a phantom made for it, to try the instruments').choices(['tiny']))
     .option('--data <folder>', 'data set in the layout of CAMUS or M&Ms (see `phantom`)')
     .requiredOption('--output <folder>', 'videos, figures and the report; may hold earlier ones')
-    .option('--clips <n>', 'how many clips', integer({ min: 1 }), 40)
+    .option('--clips <n>', 'how many clips; of an image model ED and ES of each', integer({ min: 1 }), 40)
     .addOption(new Option('--split <name>', 'which patients')
       .choices(['training', 'validation', 'testing']).default('testing'))
     .addOption(new Option('--view <name>', 'which views').choices(['both', '2CH', '4CH'])
@@ -91,15 +95,10 @@ async function generateAndMeasure(flags: EvaluateFlags): Promise<void> {
   const { findCheckpoint } = await import('./model-choice.ts');
   const { conditionNames } = await import('../conditions/condition.ts');
   const { evaluate } = await import('../evaluation/evaluation.ts');
-  const { loadEchoFeatures, loadPublished } = await import('../evaluation/feature-extractors.ts');
   const { openExtractors } = await import('../extractors/extractors.ts');
-  const { loadModelFolder, modelHash } = await import('../heartbeat/model-folder.ts');
-  const { loadSegmenter, segmenterWeights } = await import('../metrics/segmenter-folder.ts');
+  const { loadModelFolder, modelHash, readModelIndex } = await import('../heartbeat/model-folder.ts');
   const { setThreads } = await import('../tensor/device.ts');
-  const { sha256 } = await import('../training/checkpoint.ts');
   const { device } = flags;
-  const echoFolder = flags.echoFeatures ?? releasedEchoFeatures;
-  const segmenterFolder = flags.segmenter ?? join(echoFolder, 'segmenter');
   const base = flags.base.split(',').map((name) => {
     const known = conditionNames.find((condition) => condition === name.trim());
     if (known !== undefined) return known;
@@ -121,28 +120,24 @@ async function generateAndMeasure(flags: EvaluateFlags): Promise<void> {
   let progress: ReturnType<typeof startProgress> | null = null;
   try {
     const extractors = keep(openExtractors(chosen));
-    const { segmenter } = keep(loadSegmenter(segmenterFolder, device));
-    const echo = keep(loadEchoFeatures(echoFolder, device));
-    const published = (['inception', 'i3d'] as const).flatMap((name) =>
-      (flags[name] === undefined ? [] : [keep(loadPublished(name, flags[name], device))]));
+    const { temporal } = readModelIndex(checkpoint).config.unet;
+    const networks = temporal ? await openClipNetworks(flags, keep) : await openFrameNetworks(flags, data, keep);
     const model = keep(loadModelFolder(checkpoint, { device, dtype }));
-    const gate = !flags.memorisation ? null : await openEvaluationGate({
-      index: flags.memorisationIndex, data, output: resolve(flags.output), extractors: echo.extractors,
+    const gate = networks.gate === null || !flags.memorisation ? null : await openEvaluationGate({
+      index: flags.memorisationIndex, data, output: resolve(flags.output), extractors: networks.gate,
       resolution: model.config.resolution, frames: model.config.frames,
     });
     if (gate !== null) keep(gate);
-    const { echoVideo, echoVideoHash } = echo;
     const { done, total } = await evaluate({
-      model, modelHash: modelHash(checkpoint), segmenter, echoVideo, echoVideoHash, extractors,
-      featureExtractors: [...echo.extractors, ...published], memorisation: gate ?? undefined,
-      segmenterHash: sha256(segmenterWeights(segmenterFolder)), data,
+      ...networks.measuring, model, modelHash: modelHash(checkpoint), extractors, data,
+      memorisation: gate ?? undefined,
       output: resolve(flags.output), clips: flags.clips, split,
       views: flags.view === 'both' ? undefined : [flags.view], base, seed: flags.seed,
       numInferenceSteps: steps, guidanceScale: flags.guidanceScale, sampler: flags.sampler,
       sheets: flags.sheets, stopRequested: () => receivedSignal() !== null,
       report: (line) => process.stderr.write(`${line}\n`),
       onProgress: (videos, of, note) => {
-        progress ??= startProgress({ label: 'evaluate', total: of, unit: 'videos' });
+        progress ??= startProgress({ label: 'evaluate', total: of, unit: temporal ? 'videos' : 'frames' });
         progress.update(videos, note);
       },
     });

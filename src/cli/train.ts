@@ -94,6 +94,7 @@ async function trainClaimed(name: StageName, flags: TrainFlags): Promise<void> {
   const { resolveConfig } = await import('../training/config.ts');
   const { addLatents, loadSplit } = await import('../training/clip-store.ts');
   const { expectSources } = await import('../training/components.ts');
+  const { dataSetName } = await import('../data/naming.ts');
   const { trainStage } = await import('../training/runs.ts');
   const { setThreads } = await import('../tensor/device.ts');
   if (flags.threads !== undefined) setThreads(flags.threads);
@@ -110,6 +111,7 @@ async function trainClaimed(name: StageName, flags: TrainFlags): Promise<void> {
 
   await watchTraining(join(run, name), name, flags.resumeFromCheckpoint, (watched) => trainStage(name, {
     ...watched, config, run, train: clips, validation, device: flags.device, cache: store.cache,
+    data: dataSetName(flags.data),
     stopRequested: () => store.stopRequested?.() ?? false,
   }));
 }

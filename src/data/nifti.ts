@@ -96,9 +96,18 @@ export function decodeNifti(file: Uint8Array, path: string): Nifti {
 
 /** Sizes of the used axes from the header alone; the voxels are not read. */
 export function readNiftiShape(path: string): readonly number[] {
+  return readHeader(path).shape;
+}
+
+/** mm along axes 0, 1, 2 from the header alone; 1 where the file does not say. */
+export function readNiftiSpacing(path: string): readonly [number, number, number] {
+  return readHeader(path).spacing;
+}
+
+function readHeader(path: string): NiftiHeader {
   const start = readBytes(path, 4096);
   const gzipped = start[0] === 0x1f && start[1] === 0x8b;
-  return parseHeader(gzipped ? unzipStart(start, path) : start, path).shape;
+  return parseHeader(gzipped ? unzipStart(start, path) : start, path);
 }
 
 /** The file's size checked first, so that a huge file is refused before it is read. */

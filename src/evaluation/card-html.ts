@@ -4,10 +4,11 @@ import { basename } from 'node:path';
 import { decibels } from '../metrics/spectrum.ts';
 import { dotPlot, escapeHtml, linePlot, scatterPlot } from './card-plots.ts';
 import type { Card, CardContent, Metric } from './card.ts';
-import type { FigureName } from './figures.ts';
+import { effectTable } from './effect-table.ts';
+import { inPixels, type FigureName } from './figures.ts';
 import { memorisationTables } from './memorisation/tables.ts';
-import { heading } from './report.ts';
-import { written } from './written.ts';
+import { heading, leftOutNote } from './report.ts';
+import { unitName, written } from './written.ts';
 
 const STYLE = `
 body { font: 15px/1.45 system-ui, sans-serif; color: #1c1e22; background: #fafaf8; margin: 2rem auto;
@@ -36,6 +37,8 @@ export function htmlCard(
   const { card, summary } = content;
   const criteria = summary.criteria.map(({ what, wanted, value, digits, unit, met }) => [
     what, wanted, `${value.toFixed(digits)} ${unit}`.trim(), met ? 'yes' : 'NO']);
+  const effects = effectTable(content);
+  const single = summary.settings.frames === 1;
   const runs = Object.keys(summary.runs);
   const figureRows = rowsOf(card.metrics.filter(({ dimension }) => dimension === undefined), runs);
   return `<!doctype html>
@@ -47,7 +50,9 @@ export function htmlCard(
 <h2>Plots</h2><div class="plots">${plotsOf(content).join('\n')}</div>
 <h2>Distances between sets</h2>${distanceTable(card)}
 ${memorisationPart(card, pairs)}
-<h2>Every figure, mean [95 % interval] (n)</h2>${table(['figure', ...runs], figureRows)}
+<h2>${effects.title}</h2><p>${escapeHtml(effects.note ?? '')}</p>${table(effects.head, effects.rows)}
+<h2>Every figure, mean [95 % interval] (n)</h2>${single ? `<p>${leftOutNote}</p>` : ''}
+${table(['figure', ...runs], figureRows)}
 <h2>How it was measured</h2>${manifestList(card)}
 <h2>Contact sheets</h2>
 ${sheets.map(picture).join('\n')}
@@ -71,7 +76,8 @@ function plotsOf({ card, summary, distances, results }: CardContent): string[] {
   const dots = (metrics: readonly Metric[]) => metrics.flatMap(({ run, value, low, high }) =>
     (value === null ? [] : [{ label: run, value, low, high }]));
   const figurePlots = plotted.flatMap((name) => {
-    const own = card.metrics.filter((metric) => metric.name === name);
+    const [inMm, px] = [name, inPixels(name)].map((wanted) => card.metrics.filter((metric) => metric.name === wanted));
+    const own = inMm.length > 0 ? inMm : px;
     return own.length === 0 ? [] : [dotPlot(own[0].title, own[0].unit, dots(own))];
   });
   const frechetPlots = card.manifest.extractors.flatMap(({ name }) => {
@@ -153,9 +159,9 @@ function manifestList({ manifest, made }: Card): string {
   const files = Object.values(data.clips).reduce((sum, clip) => sum + Object.keys(clip.files).length, 0);
   const rows: [string, string][] = [
     ...Object.entries(made).map(([name, value]) => [name, String(value)] as [string, string]),
-    ['data', `${data.n} clips of ${data.patients} patients, ${data.split} split; sha256 of ${files} ` +
+    ['data', `${data.n} ${unitName(manifest.frames)} of ${data.patients} patients, ${data.split} split; sha256 of ${files} ` +
       'files in card.json'],
-    ...Object.entries(rest).map(([name, value]) => [name, String(value)] as [string, string]),
+    ...Object.entries(rest).map(([name, value]) => [name, String(value ?? 'none')] as [string, string]),
     ...extractors.map(({ name, network, sha256, dimension, input }) =>
       [name, `${network}, ${dimension} features, sha256 ${sha256}; ${input}`] as [string, string]),
   ];

@@ -35,8 +35,10 @@ export function drawCard(
   const { plan } = summary.settings;
   const runs = ['real', ...new Set([plan.text, plan.mask, plan.all])];
   const metrics = [...card.metrics, ...memorisationMetrics(card.memorisation)];
-  const groups = [...new Set(metrics.map(({ name }) => name))]
-    .filter((name) => shown.some((pattern) => pattern.test(name)))
+  const names = new Set(metrics.map(({ name }) => name));
+  const groups = [...names]
+    .filter((name) => shown.some((pattern) =>
+      pattern.test(name) || (pattern.test(`${name}-mm`) && !names.has(`${name}-mm`))))
     .map((name) => metrics.filter((metric) =>
       metric.name === name && metric.value !== null && runs.includes(metric.run)))
     .filter((group) => group.length > 0);

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { figures } from './figures.ts';
+import { figures, overTime } from './figures.ts';
 import { memorisationSchema } from './memorisation/section.ts';
 import type { ExtractorAbout } from './feature-extractors.ts';
 import type { ClipResult, InstrumentHashes, Settings } from './results.ts';
@@ -61,7 +61,8 @@ const cardSchema = z.object({
     /** Version of the way in which figures are computed. */
     measuring: z.int(),
     segmenter: text,
-    viewReader: text,
+    /** Null of single frames, whose view no network reads. */
+    viewReader: text.nullable(),
     extractors: z.array(z.object({
       name: text, of: text, network: text, sha256: text, dimension: z.int(), input: text,
       frechet: text, kernel: text,
@@ -75,8 +76,11 @@ const cardSchema = z.object({
   metrics: z.array(metricSchema),
   /** Every figure of every clip, by run: a comparison pairs them. */
   clips: z.array(z.object({
-    id: text, patient: text, view: text, runs: z.record(text, z.record(text, measured)),
+    id: text, patient: text, view: text, phase: z.enum(['ED', 'ES']).optional(),
+    runs: z.record(text, z.record(text, measured)),
   })),
+  /** Figures that single frames do not have. */
+  leftOut: z.array(text).optional(),
   /** How near generated clips are to training clips, where a gate judged them. */
   memorisation: memorisationSchema.optional(),
 });
@@ -93,9 +97,8 @@ export interface CardContent {
 /** How videos come to be pixels in an evaluation, for its manifest. */
 const DECODE = 'real: NIfTI of the CAMUS layout, grey 0..255; generated: 8-bit PNG strips, ' +
   'lossless; both rounded to 8 bits, then divided by 255';
-const RESIZE = 'real frames evenly spread over the recording, letterboxed to a square of ' +
-  'square pixels, each new pixel the mean over its area (src/frames/resize.ts); generated frames ' +
-  'at their own size';
+const RESIZE = 'letterboxed to a square of square pixels, each new pixel the mean over its area ' +
+  '(src/frames/resize.ts); generated frames at their own size';
 
 export function makeCard(
   results: readonly (ClipResult & InstrumentHashes & { readonly measuring: number })[],
@@ -112,13 +115,16 @@ export function makeCard(
         clips: Object.fromEntries(results.map(({ id, hash, files }) =>
           [id, { prepared: hash, files: { ...files } }])),
       },
-      decode: DECODE, resize: RESIZE, resolution: settings.resolution, frames: settings.frames,
+      decode: DECODE,
+      resize: `real frames ${settings.frames === 1 ? 'ED and ES' : 'evenly spread over the recording'}, ${RESIZE}`,
+      resolution: settings.resolution, frames: settings.frames,
       seed, measuring, segmenter, viewReader: echoVideo, extractors: [...extractors.values()],
     },
     made: { model, sampler, numInferenceSteps, guidanceScale, precision, base: [...base] },
     metrics: [...distances.flatMap(distanceMetrics), ...figureMetrics(summary, segmenter, echoVideo)],
-    clips: results.map(({ id, patient, view, runs }) => ({
-      id, patient, view,
+    ...(settings.frames === 1 ? { leftOut: [...overTime] } : {}),
+    clips: results.map(({ id, patient, view, phase, runs }) => ({
+      id, patient, view, ...(phase === undefined ? {} : { phase }),
       runs: Object.fromEntries(Object.entries(runs).map(([run, { figures: own }]) => [run, own])),
     })),
   };
@@ -128,7 +134,7 @@ export function makeCard(
 /** Figures that the segmenter is behind. */
 const bySegmenter = /^(dice|hausdorff|hausdorff95|ef|ridge|area-roughness)(-|$)/;
 
-function figureMetrics(summary: Summary, segmenter: string, viewReader: string): Metric[] {
+function figureMetrics(summary: Summary, segmenter: string, viewReader: string | null): Metric[] {
   return figures.flatMap(({ name, title, unit, digits, better }) =>
     Object.entries(summary.runs).flatMap(([run, row]) => {
       const estimate = row[name];

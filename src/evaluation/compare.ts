@@ -1,7 +1,7 @@
 /** Two evaluation cards beside each other, where they were measured alike. */
 import { bootstrapMean } from '../metrics/bootstrap.ts';
 import type { Card, Metric } from './card.ts';
-import { fixed } from './written.ts';
+import { fixed, unitName } from './written.ts';
 
 export interface Comparison {
   readonly metric: Metric;
@@ -32,7 +32,7 @@ function differences(a: unknown, b: unknown, path: string): string[] {
 }
 
 function shown(value: unknown): string {
-  if (value === undefined) return 'nothing';
+  if (value === undefined || value === null) return 'nothing';
   if (typeof value === 'object') return 'something';
   const text = String(value);
   return /^[0-9a-f]{64}$/.test(text) ? text.slice(0, 12) : text.slice(0, 60);
@@ -71,13 +71,17 @@ function compareMetric(a: Card, b: Card, metric: Metric, other: Metric): Compari
       return { metric, other, difference, low, high, paired: true };
     }
   }
-  const difference = other.value - metric.value;
+  return { metric, other, paired: false, ...independentDifference(metric, other) };
+}
+
+/** Second less first of two metrics that have a value, their intervals taken as independent. */
+export function independentDifference(
+  metric: Metric, other: Metric,
+): { readonly difference: number; readonly low: number; readonly high: number } {
+  const difference = other.value! - metric.value!;
   const side = (end: 'low' | 'high', opposite: 'low' | 'high') => Math.hypot(
     (metric[opposite] ?? metric.value!) - metric.value!, (other[end] ?? other.value!) - other.value!);
-  return {
-    metric, other, difference, paired: false,
-    low: difference - side('low', 'high'), high: difference + side('high', 'low'),
-  };
+  return { difference, low: difference - side('low', 'high'), high: difference + side('high', 'low') };
 }
 
 /** Figures of which neither more nor less is better by itself. */
@@ -113,8 +117,8 @@ export function comparisonText(a: Card, b: Card, rows: readonly Comparison[]): s
   const { n, patients, split } = a.manifest.data;
   return [
     made('A', a), made('B', b),
-    `${n} clips of ${patients} patients (${split} split); 95 % intervals; differences of figures ` +
-      'are clip by clip, those of distances take the two sets as independent.',
+    `${n} ${unitName(a.manifest.frames)} of ${patients} patients (${split} split); 95 % intervals; differences of ` +
+      'figures are one by one, those of distances take the two sets as independent.',
     '', ...aligned, '',
   ].join('\n');
 }

@@ -33,7 +33,7 @@ export function judge(summary: Omit<Summary, 'criteria'>): Criterion[] {
     rows.push({ what, wanted, value, unit, digits, interval: [low, high], met: met(estimate) });
   };
   const lv = (run: string) => summary.runs[run]['dice-lv'];
-  add('segmenter on real clips, LV Dice', `>= ${SEGMENTER_DICE}`, lv('real'),
+  add('segmenter on real frames, LV Dice', `>= ${SEGMENTER_DICE}`, lv('real'),
     ({ mean }) => mean >= SEGMENTER_DICE);
   add(`mask given (${plan.mask}), LV Dice`, `>= ${MASK_DICE}`, lv(plan.mask),
     ({ mean }) => mean >= MASK_DICE);
@@ -41,7 +41,7 @@ export function judge(summary: Omit<Summary, 'criteria'>): Criterion[] {
   add(`${plan.text} alone, LV Dice`, `<= ${most.toFixed(3)}`, lv(plan.text),
     ({ mean }) => mean <= most);
   for (const { condition, figure, difference } of summary.effects) {
-    if (evidence[condition as keyof typeof evidence][0] !== figure) continue;
+    if (evidence[condition]?.[0] !== figure) continue;
     const { title, unit, digits, better } = figureOf(figure);
     add(`${condition}, on - off: ${title}`, better === 'less' ? 'below 0' : 'above 0', difference,
       ({ low, high }) => (better === 'less' ? high < 0 : low > 0), unit, digits);
@@ -59,7 +59,7 @@ export function judge(summary: Omit<Summary, 'criteria'>): Criterion[] {
       met: Math.abs(worstRadius) <= SPECTRUM_DECIBELS,
     });
     add(`${run}: frame-difference energy over real`,
-      `${1 - MOTION_SHARE}..${1 + MOTION_SHARE}`, frameDifferenceRatio,
+      `${1 - MOTION_SHARE}..${1 + MOTION_SHARE}`, frameDifferenceRatio ?? undefined,
       ({ mean }) => Math.abs(mean - 1) <= MOTION_SHARE, '', 2);
   }
   return rows;

@@ -1,11 +1,11 @@
-/** Generates videos for held-out clips, measures them, and keeps what is done. */
+/** Generates videos or frames for held-out clips, measures them, and keeps what is done. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ConditionInputs, ConditionName } from '../conditions/condition.ts';
 import { loadFlowEstimator } from '../conditions/flow.ts';
 import type { Extractors } from '../extractors/extractors.ts';
 import type { Split, View } from '../data/camus-folder.ts';
-import { listClips, type ClipSource } from '../data/clips.ts';
+import type { ClipSource } from '../data/clips.ts';
 import type { SamplerName } from '../diffusion/sampler.ts';
 import type { Frames } from '../frames/frames.ts';
 import { randomStream } from '../frames/random.ts';
@@ -14,14 +14,15 @@ import { synthesize } from '../heartbeat/synthesis.ts';
 import type { Segmenter } from '../metrics/segmenter.ts';
 import type { EchoVideo } from '../models/echo-video.ts';
 import { sourceFiles } from '../training/prepare.ts';
-import { drawContactSheet } from './contact-sheet.ts';
 import type { FeatureExtractor } from './feature-extractors.ts';
+import type { TimeInstruments } from './measure-time.ts';
 import type { MemorisationGate } from './memorisation/gate.ts';
 import { finishMemorisation, keepVerdicts, keptVerdicts } from './memorisation/section.ts';
 import { measureVideo, type Measurement } from './measure.ts';
 import { Results, type ClipResult } from './results.ts';
 import { planRuns, type Run } from './runs.ts';
-import { readSubject, type Subject } from './subject.ts';
+import type { Subject } from './subject.ts';
+import { subjectsOf, type Shown, type Subjects } from './subjects.ts';
 
 export interface EvaluationOptions {
   readonly model: HeartBeat;
@@ -29,9 +30,9 @@ export interface EvaluationOptions {
   readonly modelHash: string;
   readonly segmenter: Segmenter;
   readonly segmenterHash: string;
-  /** Reads the view of a clip; the sha256 of its weights. */
-  readonly echoVideo: EchoVideo;
-  readonly echoVideoHash: string;
+  /** Reads the view of a clip, with the sha256 of its weights; an image model's frames need none. */
+  readonly echoVideo?: EchoVideo;
+  readonly echoVideoHash?: string;
   /** Whose features sets of videos are compared by; none when absent. */
   readonly featureExtractors?: readonly FeatureExtractor[];
   /** Says of every video which training clip it is nearest to; nothing does when absent. */
@@ -39,6 +40,7 @@ export interface EvaluationOptions {
   /** Root of a data set in the CAMUS layout. */
   readonly data: string;
   readonly output: string;
+  /** How many clips; of an image model two frames of each. */
   readonly clips: number;
   readonly split?: Split;
   readonly views?: readonly View[];
@@ -68,9 +70,10 @@ export interface EvaluationResult {
 }
 
 /**
- * Evaluates up to `clips` clips of a split; finished ones of an earlier call are taken over. Which
- * clips are chosen, and the noise of each, are functions of the seed and the clip's name, so that a
- * longer evaluation goes on from a shorter one.
+ * Evaluates up to `clips` clips of a split; finished ones of an earlier call are taken over. A video
+ * model makes clips; an image model makes the ED and the ES frame of each, one by one. Which clips
+ * are chosen, and the noise of each, are functions of the seed and of names, so that a longer
+ * evaluation goes on from a shorter one.
  */
 export async function evaluate(options: EvaluationOptions): Promise<EvaluationResult> {
   const {
@@ -78,8 +81,11 @@ export async function evaluate(options: EvaluationOptions): Promise<EvaluationRe
     guidanceScale = 2, sampler = 'ddim', sheets = 4, featureExtractors = [], memorisation,
     stopRequested = () => false,
   } = options;
-  const { resolution, frames, conditions: known } = model.config;
-  const plan = planRuns(known, base);
+  const subjects = subjectsOf(model);
+  const { frames } = subjects;
+  const plan = planRuns(subjects.known, base, subjects.switched);
+  const { resolution } = model.config;
+  const sources = chooseClips(options, subjects, split, seed);
   const identity = options.extractors?.identity ?? {};
   const results = new Results(output);
   results.open({
@@ -88,48 +94,51 @@ export async function evaluate(options: EvaluationOptions): Promise<EvaluationRe
     frames, plan,
     ...(Object.keys(identity).length > 0 ? { extractors: identity } : {}),
   });
-  const sources = chooseClips(options, split, seed);
-  const { echoVideo, segmenterHash, echoVideoHash } = options;
-  const instruments = { segmenter, echoVideo, estimateFlow: await loadFlowEstimator() };
-  const hashes = { segmenter: segmenterHash, echoVideo: echoVideoHash };
-  const total = sources.length * plan.runs.length;
+  const instruments = { segmenter, overTime: await timeInstruments(options, frames) };
+  const hashes = { segmenter: options.segmenterHash, echoVideo: options.echoVideoHash ?? null };
+  const total = sources.length * subjects.idsOf(sources[0]).length * plan.runs.length;
+  const missing = (id: string) => featureExtractors.filter(({ about }) =>
+    results.features(id, about.name)?.about.sha256 !== about.sha256);
+  const judged = (id: string) => memorisation === undefined ||
+    keptVerdicts(output, id, memorisation.index.hash) !== null;
   let done = 0;
   for (const [index, source] of sources.entries()) {
-    if (stopRequested()) return { results, done: index, total: sources.length };
-    const missing = featureExtractors.filter(({ about }) =>
-      results.features(source.id, about.name)?.about.sha256 !== about.sha256);
-    const judged = memorisation === undefined ||
-      keptVerdicts(output, source.id, memorisation.index.hash) !== null;
-    if (missing.length === 0 && judged && results.result(source.id, hashes) !== null) {
-      done += plan.runs.length;
+    const stopped = { results, done: index, total: sources.length };
+    if (stopRequested()) return stopped;
+    const ids = subjects.idsOf(source);
+    if (ids.every((id) => missing(id).length === 0 && judged(id) && results.result(id, hashes) !== null)) {
+      done += ids.length * plan.runs.length;
       options.onProgress?.(done, total, source.id);
       continue;
     }
-    const subject = await readSubject(source, model, options.extractors);
-    results.claim(subject.id, subject.hash, subject.masks);
-    const videos = new Map<string, Frames>();
-    for (const run of plan.runs) {
-      const video = results.video(subject.id, run.name, frames) ?? await generate(subject, run);
-      if (video === null) return { results, done: index, total: sources.length };
-      videos.set(run.name, video);
-      options.onProgress?.(++done, total, `${subject.id} ${run.name}`);
+    const drawn: Shown[] = [];
+    for (const subject of await subjects.read(source, options.extractors)) {
+      results.claim(subject.id, subject.hash, subject.masks);
+      const videos = new Map<string, Frames>();
+      for (const run of plan.runs) {
+        const video = results.video(subject.id, run.name, frames) ?? await generate(subject, run);
+        if (video === null) return stopped;
+        videos.set(run.name, video);
+        options.onProgress?.(++done, total, `${subject.id} ${run.name}`);
+      }
+      const shown = new Map([['real', subject.real], ...videos]);
+      for (const { about, extract } of missing(subject.id)) {
+        const rows = [...shown].map(([run, video]) => [run, extract(video)] as const);
+        results.keepFeatures(subject.id, { about, rows: new Map(rows) });
+      }
+      if (memorisation !== undefined) keepVerdicts(output, subject, shown, memorisation);
+      results.keepResult(measureAll(subject, sourceFiles(source), shown, instruments), hashes);
+      drawn.push({ subject, videos });
     }
-    const shown = new Map([['real', subject.real], ...videos]);
-    for (const { about, extract } of missing) {
-      const rows = [...shown].map(([run, video]) => [run, extract(video)] as const);
-      results.keepFeatures(subject.id, { about, rows: new Map(rows) });
-    }
-    if (memorisation !== undefined) keepVerdicts(output, subject, shown, memorisation);
-    results.keepResult(measureAll(subject, sourceFiles(source), shown, instruments), hashes);
     if (index < sheets) {
       mkdirSync(join(output, 'sheets'), { recursive: true });
-      drawContactSheet(join(output, 'sheets', `${subject.id}.png`), subject, videos);
+      subjects.draw(join(output, 'sheets', `${source.id}.png`), drawn);
     }
   }
   if (memorisation !== undefined) {
     const { hash, about } = memorisation.index;
-    const judged = results.all().map(({ id }) => id).filter((id) => keptVerdicts(output, id, hash) !== null);
-    finishMemorisation(output, memorisation, judged,
+    const known = results.all().map(({ id }) => id).filter((id) => keptVerdicts(output, id, hash) !== null);
+    finishMemorisation(output, memorisation, known,
       (id, run) => results.video(id, run, about.frames), options.data);
   }
   return { results, done: sources.length, total: sources.length };
@@ -142,7 +151,7 @@ export async function evaluate(options: EvaluationOptions): Promise<EvaluationRe
     try {
       const video = await synthesize(model, shown, {
         seed: randomStream('evaluation', seed, subject.id).integer(2 ** 31),
-        numInferenceSteps, guidanceScale, sampler, onStep: () => !stopRequested(),
+        numInferenceSteps, guidanceScale, sampler, frames, onStep: () => !stopRequested(),
       });
       return results.keepVideo(subject.id, name, video);
     } catch (error) {
@@ -152,17 +161,26 @@ export async function evaluate(options: EvaluationOptions): Promise<EvaluationRe
   }
 }
 
+/** @throws when a video model's clips have no network that reads their view */
+async function timeInstruments(
+  { echoVideo, model }: EvaluationOptions, frames: number,
+): Promise<TimeInstruments | null> {
+  if (!model.config.unet.temporal) return null;
+  if (echoVideo === undefined) {
+    throw new Error(`evaluate: expected a network that reads the view of clips of ${frames} frames, got none`);
+  }
+  return { echoVideo, estimateFlow: await loadFlowEstimator() };
+}
+
 /** Clips of the split in an order that the seed and their names decide; the first so many. */
 function chooseClips(
-  { data, clips, views, model, report }: EvaluationOptions, split: Split, seed: number,
+  { data, clips, views, report }: EvaluationOptions, { frames, list }: Subjects, split: Split, seed: number,
 ): ClipSource[] {
-  const { frames } = model.config;
-  const kinds = ['sequence', 'half_sequence'] as const;
-  const sources = listClips(data, { split, views, frames, kinds, report });
+  const sources = list(data, { split, views, report });
   const place = new Map(sources.map(({ id }) => [id, randomStream('clips', seed, id).uniform()]));
   if (sources.length === 0) {
-    throw new Error(`${data}: expected clips of at least ${frames} frames in the ${split} split, ` +
-      'got none');
+    const wanted = frames === 1 ? 'clips with ED and ES' : `clips of at least ${frames} frames`;
+    throw new Error(`${data}: expected ${wanted} in the ${split} split, got none`);
   }
   if (sources.length < clips) {
     report?.(`the ${split} split of ${data} has ${sources.length} clips, fewer than ${clips}`);
@@ -176,6 +194,6 @@ function measureAll(
 ): ClipResult {
   const runs: Record<string, Measurement> = {};
   for (const [name, video] of videos) runs[name] = measureVideo(subject, video, instruments);
-  const { id, patient, view, pixel, hash } = subject;
-  return { id, patient, view, pixel, hash, files, runs };
+  const { id, patient, view, phase, pixel, hash } = subject;
+  return { id, patient, view, ...(phase === undefined ? {} : { phase }), pixel, hash, files, runs };
 }

@@ -1,4 +1,5 @@
 /** The networks whose features sets of videos are compared by. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Frames } from '../frames/frames.ts';
 import { echoImageFeatures, loadEchoVideo, readEchoClip } from '../metrics/echo-features.ts';
@@ -7,7 +8,7 @@ import {
 } from '../metrics/feature-networks.ts';
 import type { FeatureRows } from '../metrics/features.ts';
 import { networkWeights } from '../metrics/network-folder.ts';
-import { loadSegmenter } from '../metrics/segmenter-folder.ts';
+import { loadSegmenter, type LoadedSegmenter } from '../metrics/segmenter-folder.ts';
 import type { EchoVideo } from '../models/echo-video.ts';
 import { i3dInput } from '../models/i3d.ts';
 import { inceptionInput } from '../models/inception.ts';
@@ -50,11 +51,44 @@ export interface EchoFeatures {
   readonly dispose: () => void;
 }
 
+const own = (what: string) => ({
+  frechet: `Frechet echo distance, ${what}`, kernel: `kernel echo distance, ${what}`,
+});
+
+const resized = (side: number) => `each frame to ${side}x${side} (mean over the area of a pixel ` +
+  'where it is larger, bilinear without aligned corners where it is smaller), 2x - 1';
+
+/** The folder of a measuring network below `folder`: as networks are shipped, or of a run that trained it. */
+export function measuringNetwork(folder: string, stage: 'segmenter' | 'echo-video'): string {
+  const [shipped, ofRun] = [join(folder, stage), join(folder, stage, 'model')];
+  return existsSync(networkWeights(ofRun)) ? ofRun : shipped;
+}
+
+/**
+ * Features of frames by a segmenter's encoder.
+ *
+ * @param weights the file that it was loaded from
+ * @param network what the card calls it
+ */
+export function encoderFeatures(
+  { segmenter, card }: LoadedSegmenter, weights: string, network = "encoder of this project's segmenter",
+  device = 'cpu',
+): FeatureExtractor {
+  const size = Number(card.resolution ?? 128);
+  return {
+    about: {
+      name: 'echo-frames', of: 'frames', network, sha256: sha256(weights),
+      dimension: segmenter.config.widths.at(-1)!, ...own('frames'),
+      input: `${resized(size)}; mean over positions of the lowest level`,
+    },
+    extract: (shown) => echoImageFeatures(segmenter, shown, size, device),
+  };
+}
+
 /** Loads the project's own extractors. */
 export function loadEchoFeatures(folder: string, device = 'cpu'): EchoFeatures {
-  const [images, clips] = [join(folder, 'segmenter'), join(folder, 'echo-video')];
+  const [images, clips] = [measuringNetwork(folder, 'segmenter'), measuringNetwork(folder, 'echo-video')];
   const encoder = loadSegmenter(images, device);
-  const size = Number(encoder.card.resolution ?? 128);
   let video: ReturnType<typeof loadEchoVideo>;
   try {
     video = loadEchoVideo(clips, device);
@@ -64,20 +98,7 @@ export function loadEchoFeatures(folder: string, device = 'cpu'): EchoFeatures {
   }
   const { network } = video;
   const echoVideoHash = sha256(networkWeights(clips));
-  const own = (what: string) => ({
-    frechet: `Frechet echo distance, ${what}`, kernel: `kernel echo distance, ${what}`,
-  });
-  const resized = (side: number) => `each frame to ${side}x${side} (mean over the area of a pixel ` +
-    'where it is larger, bilinear without aligned corners where it is smaller), 2x - 1';
-  const frames: FeatureExtractor = {
-    about: {
-      name: 'echo-frames', of: 'frames', network: "encoder of this project's segmenter",
-      sha256: sha256(networkWeights(images)),
-      dimension: encoder.segmenter.config.widths.at(-1)!, ...own('frames'),
-      input: `${resized(size)}; mean over positions of the lowest level`,
-    },
-    extract: (shown) => echoImageFeatures(encoder.segmenter, shown, size, device),
-  };
+  const frames = encoderFeatures(encoder, networkWeights(images), undefined, device);
   const whole: FeatureExtractor = {
     about: {
       name: 'echo-clips', of: 'clips', network: "this project's echo video network",

@@ -1,4 +1,5 @@
-/** The table of figures: what is measured of every video, and how it is written. */
+/** The table of figures: what is measured of every video or frame, and how it is written. */
+import type { ConditionName } from '../conditions/condition.ts';
 
 export interface Figure {
   readonly name: FigureName;
@@ -20,8 +21,14 @@ export const figures = [
   figure('hausdorff95-lv', 'LV Hausdorff distance, 95 %', 'mm', 2, 'less'),
   figure('hausdorff95-myo', 'MYO Hausdorff distance, 95 %', 'mm', 2, 'less'),
   figure('hausdorff95-la', 'LA Hausdorff distance, 95 %', 'mm', 2, 'less'),
-  figure('ssim', 'SSIM to the real clip', '', 3, 'more'),
-  figure('psnr', 'PSNR to the real clip', 'dB', 2, 'more'),
+  figure('hausdorff-lv-px', 'LV Hausdorff distance', 'px', 2, 'less'),
+  figure('hausdorff-myo-px', 'MYO Hausdorff distance', 'px', 2, 'less'),
+  figure('hausdorff-la-px', 'LA Hausdorff distance', 'px', 2, 'less'),
+  figure('hausdorff95-lv-px', 'LV Hausdorff distance, 95 %', 'px', 2, 'less'),
+  figure('hausdorff95-myo-px', 'MYO Hausdorff distance, 95 %', 'px', 2, 'less'),
+  figure('hausdorff95-la-px', 'LA Hausdorff distance, 95 %', 'px', 2, 'less'),
+  figure('ssim', 'SSIM to the real pictures', '', 3, 'more'),
+  figure('psnr', 'PSNR to the real pictures', 'dB', 2, 'more'),
   figure('stroke-contrast', 'valve stroke brighter than around', 'grey', 1, 'more'),
   figure('stroke-offset', 'valve stroke off its place', 'px', 2, 'less'),
   figure('stroke-offset-mm', 'valve stroke off its place', 'mm', 2, 'less'),
@@ -49,9 +56,14 @@ export const figures = [
   figure('view-accuracy', 'view as the text says', '', 3, 'more'),
   figure('roughness', 'temporal roughness of grey', '', 3, 'less'),
   figure('area-roughness', 'temporal roughness of the LV area', '', 3, 'less'),
-  figure('grey-distance', 'histogram distance to the real clip', 'grey', 2, 'less'),
+  figure('grey-distance', 'histogram distance to the real pictures', 'grey', 2, 'less'),
   figure('frame-difference', 'frame-difference energy', 'grey²', 1, 'more'),
 ] as const satisfies readonly Figure[];
+
+/** What stands in its place where nobody knows how large a pixel is. */
+export function inPixels(name: FigureName): string {
+  return name.endsWith('-mm') ? name.slice(0, -3) : `${name}-px`;
+}
 
 type Named<N extends string> = Omit<Figure, 'name'> & { readonly name: N };
 
@@ -63,6 +75,7 @@ function figure<N extends string>(
 
 export type FigureName =
   | `${'dice' | 'hausdorff' | 'hausdorff95'}-${'lv' | 'myo' | 'la'}` | 'ssim' | 'psnr'
+  | `${'hausdorff' | 'hausdorff95'}-${'lv' | 'myo' | 'la'}-px`
   | `stroke-${'contrast' | 'offset' | 'offset-mm'}`
   | `ridge-${'distance' | 'distance-mm' | 'found'}`
   | `flow-${'error' | 'error-mm' | 'still' | 'following' | 'error-heart'}`
@@ -76,12 +89,27 @@ export function figureOf(name: FigureName): Figure {
   return figures.find((entry) => entry.name === name)!;
 }
 
+/** Figures that need time: a single frame has none of them. */
+export const overTime: ReadonlySet<FigureName> = new Set<FigureName>([
+  'flow-error', 'flow-error-mm', 'flow-still', 'flow-following', 'flow-error-heart',
+  'ef-discs', 'ef-discs-asked', 'ef-discs-error',
+  'ef-area-length', 'ef-area-length-asked', 'ef-area-length-error',
+  'view-accuracy', 'roughness', 'area-roughness', 'frame-difference',
+]);
+
+type Evidence = Readonly<Partial<Record<ConditionName, readonly FigureName[]>>>;
+
 /** What shows that a condition is obeyed; the first of each is the one the acceptance looks at. */
-export const evidence: Readonly<Record<'skeleton' | 'flow' | 'sketch' | 'image',
-  readonly FigureName[]>> = {
+export const evidence: Evidence = {
   skeleton: ['stroke-offset', 'stroke-offset-mm', 'stroke-contrast', 'ridge-distance',
     'ridge-distance-mm'],
   flow: ['flow-error', 'flow-error-mm', 'flow-following', 'flow-error-heart'],
   sketch: ['edge-f1', 'edge-precision', 'edge-recall'],
   image: ['prior-histogram', 'prior-mean', 'prior-deviation', 'prior-ssim'],
 };
+
+/** Of single frames also what each condition does to the mask and to the likeness to the real frame. */
+export function evidenceOf(condition: ConditionName, singleFrames: boolean): readonly FigureName[] {
+  const own = evidence[condition] ?? [];
+  return singleFrames ? [...own, 'dice-lv', 'dice-myo', 'dice-la', 'ssim'] : own;
+}

@@ -1,26 +1,21 @@
-/** Every figure of one video: a generated one, or the real clip itself. */
-import type { FlowEstimator } from '../conditions/flow.ts';
+/** Every figure of one video or frame: a generated one, or the real one itself. */
 import { interfaceLine } from '../conditions/interface.ts';
 import { extractSketch } from '../conditions/sketch.ts';
 import { frameAt, plane } from '../frames/frames.ts';
 import type { Frames, Labels } from '../frames/frames.ts';
 import { dice } from '../metrics/dice.ts';
-import { readEchoClip } from '../metrics/echo-features.ts';
 import { compareEdges } from '../metrics/edges.ts';
-import { ejectionFraction } from '../metrics/ejection-fraction.ts';
 import { hausdorffDistance } from '../metrics/hausdorff.ts';
-import { compareFlow, frameDifference } from '../metrics/motion.ts';
 import { psnr } from '../metrics/psnr.ts';
 import type { Segmenter } from '../metrics/segmenter.ts';
 import { greyHistogram, histogramDistance, tissueDistance } from '../metrics/similarity.ts';
 import {
   compareStrokes, curveDistance, findRidge, searchReach,
 } from '../metrics/skeleton-distance.ts';
-import { areaRoughness, temporalRoughness } from '../metrics/smoothness.ts';
 import { radialSpectrum } from '../metrics/spectrum.ts';
 import { ssim } from '../metrics/ssim.ts';
-import type { EchoVideo } from '../models/echo-video.ts';
 import { figures, type FigureName } from './figures.ts';
+import { measureOverTime, type TimeInstruments } from './measure-time.ts';
 import type { Subject } from './subject.ts';
 
 /** Pixels that an edge may be off, as a share of the side: 2 of 128. */
@@ -37,20 +32,18 @@ export interface Measurement {
 
 export interface Instruments {
   readonly segmenter: Segmenter;
-  /** Reads the view. */
-  readonly echoVideo: EchoVideo;
-  readonly estimateFlow: FlowEstimator;
+  /** Null where there is no time: single frames. */
+  readonly overTime: TimeInstruments | null;
 }
 
 /** @param video 1 f h w in [0, 1], of the subject's shape */
 export function measureVideo(
-  subject: Subject, video: Frames, { segmenter, echoVideo, estimateFlow }: Instruments,
+  subject: Subject, video: Frames, { segmenter, overTime }: Instruments,
 ): Measurement {
   const { real, masks, inside, inputs, window } = subject;
   const found = segmenter.segment(video);
   const histogram = greyHistogram(video, inside);
-  const prior = frameAt(real, 0);
-  const priorMask = frameAt(masks, 0);
+  const { picture: prior, mask: priorMask } = subject.prior;
   const look = tissueDistance(
     video, masks, prior, priorMask, inside, segmenter.config.classes);
   const values: Partial<Record<FigureName, number | null>> = {
@@ -58,15 +51,12 @@ export function measureVideo(
     'dice-la': dice(masks, found, 3), ssim: ssim(video, real),
     psnr: finite(psnr(video, real)),
     ...shapeFigures(subject, found),
-    'view-accuracy': readEchoClip(echoVideo, video).view === subject.view ? 1 : 0,
-    roughness: temporalRoughness(video, inside), 'area-roughness': areaRoughness(found, 1),
     ...valveFigures(subject, video, found),
-    ...flowFigures(subject, video, estimateFlow),
+    ...(overTime === null ? {} : measureOverTime(subject, video, found, overTime)),
     'prior-ssim': ssim(frameAt(video, 0), prior),
     'prior-histogram': histogramDistance(histogram, greyHistogram(prior, inside)),
     'prior-mean': look?.mean, 'prior-deviation': look?.deviation,
     'grey-distance': histogramDistance(histogram, greyHistogram(real, inside)),
-    'frame-difference': 255 ** 2 * frameDifference(video, inside),
   };
   const asked = inputs.sketch as Frames | undefined;
   if (asked !== undefined) {
@@ -83,23 +73,17 @@ export function measureVideo(
   };
 }
 
-/** Hausdorff distances in mm, and the ejection fraction found against the one of the asked mask. */
+/** Hausdorff distances, in mm where the size of a pixel is known, else in pixels. */
 function shapeFigures(
-  { masks, pixel, ed, es }: Subject, found: Labels,
+  { masks, pixel }: Subject, found: Labels,
 ): Partial<Record<FigureName, number | null>> {
   const values: Partial<Record<FigureName, number | null>> = {};
   (['lv', 'myo', 'la'] as const).forEach((structure, i) => {
-    const distance = hausdorffDistance(masks, found, i + 1, pixel);
-    values[`hausdorff-${structure}`] = distance?.most;
-    values[`hausdorff95-${structure}`] = distance?.percentile95;
+    const distance = hausdorffDistance(masks, found, i + 1, pixel ?? 1);
+    const unit = pixel === null ? '-px' : '';
+    values[`hausdorff-${structure}${unit}`] = distance?.most;
+    values[`hausdorff95-${structure}${unit}`] = distance?.percentile95;
   });
-  const [asked, got] = [masks, found].map((labels) => ejectionFraction(labels, ed, es));
-  for (const [name, method] of [['discs', 'discs'], ['area-length', 'areaLength']] as const) {
-    values[`ef-${name}`] = got?.[method];
-    values[`ef-${name}-asked`] = asked?.[method];
-    values[`ef-${name}-error`] = got === null || asked === null ? null
-      : Math.abs(got[method] - asked[method]);
-  }
   return values;
 }
 
@@ -120,24 +104,10 @@ function valveFigures(
     : distances.reduce((a, b) => a + b, 0) / distances.length;
   return {
     'stroke-contrast': stroke?.contrast, 'stroke-offset': stroke?.offset,
-    'stroke-offset-mm': stroke === null ? null : stroke.offset * pixel,
-    'ridge-distance': distance, 'ridge-distance-mm': distance === null ? null : distance * pixel,
+    'stroke-offset-mm': stroke === null || pixel === null ? null : stroke.offset * pixel,
+    'ridge-distance': distance,
+    'ridge-distance-mm': distance === null || pixel === null ? null : distance * pixel,
     'ridge-found': shut.length === 0 ? null : distances.length / shut.length,
-  };
-}
-
-function flowFigures(
-  { inputs, masks, sector, pixel }: Subject, video: Frames, estimateFlow: FlowEstimator,
-): Partial<Record<FigureName, number | null>> {
-  const asked = inputs.flow as Frames | undefined;
-  if (asked === undefined || video.frames < 2) return {};
-  const found = estimateFlow(video, sector, 'hold');
-  const muscle = compareFlow(found, asked, masks, (label) => label === 2);
-  const heart = compareFlow(found, asked, masks, (label) => label > 0);
-  return {
-    'flow-error': muscle?.error, 'flow-still': muscle?.still,
-    'flow-error-mm': muscle === null ? null : muscle.error * pixel,
-    'flow-following': muscle?.following, 'flow-error-heart': heart?.error,
   };
 }
 

@@ -5,23 +5,17 @@ import { encodePng } from '../frames/png.ts';
 import { htmlCard } from './card-html.ts';
 import { drawCard } from './card-picture.ts';
 import { cardFile, extractorLines, makeCard, type CardContent } from './card.ts';
-import { figureOf, figures } from './figures.ts';
+import { effectTable, type Table } from './effect-table.ts';
+import { figures } from './figures.ts';
 import { memorisationSection, pairsPicture } from './memorisation/section.ts';
 import { memorisationTables } from './memorisation/tables.ts';
 import type { Results } from './results.ts';
 import { setDistances } from './set-distances.ts';
 import { summarize } from './summary.ts';
 import type { Summary } from './summary.ts';
-import { fixed, written } from './written.ts';
+import { fixed, unitName, written } from './written.ts';
 
 const obedience = ['dice-lv', 'dice-myo', 'dice-la', 'ssim'] as const;
-
-export interface Table {
-  readonly title: string;
-  readonly note?: string;
-  readonly head: readonly string[];
-  readonly rows: readonly (readonly string[])[];
-}
 
 /**
  * What an evaluation has measured so far.
@@ -73,16 +67,24 @@ export function textTable({ title, note, head, rows }: Table): string {
   return [title.toUpperCase(), ...(note === undefined ? [] : [note]), ...text].join('\n');
 }
 
+/** Of single frames: what is not there, and why. */
+export const leftOutNote = 'Left out, since a single frame has no time: optical flow, ejection fraction, ' +
+  'temporal roughness, frame-difference energy, and the view as the video network reads it. The memorisation gate ' +
+  'judges clips alone.';
+
 /** What a card is of, in a few sentences. */
 export function heading({ settings, clips, patients }: Summary): string {
   const { sampler, numInferenceSteps, guidanceScale, seed, precision, split } = settings;
-  return `${clips} clips of ${patients} patients (${split} split), ${sampler}, ` +
+  return `${clips} ${unitName(settings.frames)} of ${patients} patients (${split} split), ${sampler}, ` +
     `${numInferenceSteps} steps, guidance ${guidanceScale}, ${precision}, seed ${seed}, ` +
     `model ${settings.model.slice(0, 12)}. Means with 95 % bootstrap intervals over patients.`;
 }
 
-function tablesOf({ summary, card }: CardContent): Table[] {
-  const { settings: { base } } = summary;
+function tablesOf(content: CardContent): Table[] {
+  const { summary, card } = content;
+  const single = summary.settings.frames === 1;
+  const unit = unitName(summary.settings.frames);
+  const known = figures.filter(({ name }) => Object.values(summary.runs).some((row) => name in row));
   return [
     {
       title: 'Criteria', head: ['what', 'wanted', 'got', 'met'],
@@ -96,36 +98,23 @@ function tablesOf({ summary, card }: CardContent): Table[] {
     {
       title: 'Mask obedience',
       note: 'Dice between the mask asked for and the one the segmenter finds; `real` is the ' +
-        "segmenter's own on real clips, `another patient` the Dice of two unrelated masks.",
+        `segmenter's own on real ${unit}, \`another patient\` the Dice of two unrelated masks.`,
       head: ['run', 'n', 'LV', 'MYO', 'LA', 'SSIM to real'],
       rows: Object.entries(summary.runs).map(([run, row]) => [
         run, String(row['dice-lv']?.n ?? 0), ...obedience.map((name) => written(row[name], 3))]),
     },
-    {
-      title: 'Conditions, on against off',
-      note: `Same seed, beside ${base.join(' and ')}. \`real\` is the real clip against what was ` +
-        'asked: the best that can be reached.',
-      head: ['condition', 'figure', 'n', 'off', 'on', 'on - off', 'real'],
-      rows: summary.effects.map(({ condition, figure, off, on, difference, real }) => {
-        const { title, unit, digits, better } = figureOf(figure);
-        const sign = better === 'more' ? '(more is better)' : '(less is better)';
-        return [
-          condition, `${title}${unit === '' ? '' : `, ${unit}`} ${sign}`, String(on.n),
-          ...[off, on, difference, real].map((estimate) => written(estimate, digits)),
-        ];
-      }),
-    },
+    effectTable(content),
     {
       title: 'Realism',
-      note: 'Generated against the real clip: power in bands of spatial frequency (units of ' +
-        'Nyquist), energy of frame differences, grey levels inside the sector. ' +
+      note: `Generated against the real ${single ? 'frame' : 'clip'}: power in bands of spatial frequency (units of ` +
+        `Nyquist), ${single ? '' : 'energy of frame differences, '}grey levels inside the sector. ` +
         '`another patient` is real against real: its intervals say how much sets of this size differ by themselves.',
-      head: ['run', ...bandNames(summary), 'worst radius, dB', 'frame difference, ratio',
+      head: ['run', ...bandNames(summary), 'worst radius, dB', ...(single ? [] : ['frame difference, ratio']),
         'grey distance'],
       rows: Object.entries(summary.realism).map(([run, row]) => [
         run, ...row.bands.map(({ decibels }) => written(decibels, 2)),
         row.worstRadius === null ? '-' : fixed(row.worstRadius, 2),
-        written(row.frameDifferenceRatio, 3), written(row.greyDistance, 2)]),
+        ...(single ? [] : [written(row.frameDifferenceRatio ?? undefined, 3)]), written(row.greyDistance, 2)]),
     },
     {
       title: 'Distances between sets',
@@ -147,8 +136,9 @@ function tablesOf({ summary, card }: CardContent): Table[] {
     ...memorisationTables(card.memorisation),
     {
       title: 'Every figure',
+      ...(single ? { note: leftOutNote } : {}),
       head: ['figure', ...Object.keys(summary.runs)],
-      rows: figures.map(({ name, title, unit, digits }) => [
+      rows: known.map(({ name, title, unit, digits }) => [
         unit === '' ? title : `${title}, ${unit}`,
         ...Object.values(summary.runs).map((row) => written(row[name], digits))]),
     },

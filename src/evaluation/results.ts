@@ -18,6 +18,7 @@ import { firstDifference } from '../training/loop.ts';
 import type { ExtractorAbout } from './feature-extractors.ts';
 import type { Measurement } from './measure.ts';
 import type { Plan } from './runs.ts';
+import type { Phase } from './subject.ts';
 
 /** What the generated videos depend on, apart from the clips. */
 export interface Settings {
@@ -31,6 +32,7 @@ export interface Settings {
   readonly base: readonly string[];
   readonly split: string;
   readonly resolution: number;
+  /** 1 where the ED and ES frames of clips were made, one by one. */
   readonly frames: number;
   readonly plan: Plan;
   /** Of the conditions given, where a network found them. */
@@ -44,8 +46,10 @@ export interface ClipResult {
   readonly id: string;
   readonly patient: string;
   readonly view: string;
-  /** mm per pixel. */
-  readonly pixel: number;
+  /** Of a single frame. */
+  readonly phase?: Phase;
+  /** mm per pixel; null where the data set does not know. */
+  readonly pixel: number | null;
   /** sha256 of the prepared clip, and of each file of the data set that it was read from. */
   readonly hash: string;
   readonly files: Readonly<Record<string, string>>;
@@ -57,13 +61,13 @@ interface Kept extends ClipResult {
   readonly measuring: number;
   /** sha256 of the weights of what measured it. */
   readonly segmenter: string;
-  readonly echoVideo: string;
+  readonly echoVideo: string | null;
 }
 
-/** sha256 of the weights of the networks that measure. */
+/** sha256 of the weights of the networks that measure; single frames have no video network. */
 export interface InstrumentHashes {
   readonly segmenter: string;
-  readonly echoVideo: string;
+  readonly echoVideo: string | null;
 }
 
 export interface KeptFeatures {

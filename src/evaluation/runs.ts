@@ -24,17 +24,18 @@ export interface Plan {
   readonly all: string;
 }
 
-/** Local and appearance conditions that are each switched on and off. */
-const switched: readonly ConditionName[] = ['skeleton', 'flow', 'sketch', 'image'];
+/** Of videos: local and appearance conditions that are each switched on and off. */
+const ofVideos: readonly ConditionName[] = ['skeleton', 'flow', 'sketch', 'image'];
 
 /**
  * (a) text and mask, (b) text alone, (c) everything; then each of skeleton, flow, sketch and image
- * on and off beside `base`. Equal sets are generated once.
+ * (or what else is `switched`) on and off beside `base`. Equal sets are generated once.
  *
  * @param known the model's conditions
  */
 export function planRuns(
   known: readonly ConditionName[], base: readonly ConditionName[] = ['text', 'mask'],
+  switched: readonly ConditionName[] = ofVideos,
 ): Plan {
   const stranger = base.find((name) => !known.includes(name));
   if (stranger !== undefined) {

@@ -6,7 +6,7 @@ import { dice } from '../metrics/dice.ts';
 import { histogramDistance } from '../metrics/similarity.ts';
 import { bandPower, decibels, TEXTURE_BANDS } from '../metrics/spectrum.ts';
 import { judge, type Criterion } from './criteria.ts';
-import { evidence, figures, type FigureName } from './figures.ts';
+import { evidenceOf, figures, type FigureName } from './figures.ts';
 import type { ClipResult, Settings } from './results.ts';
 
 export interface Effect {
@@ -34,8 +34,8 @@ export interface Realism {
    * Null for `another patient`, where every clip stands on both sides and the means cancel.
    */
   readonly worstRadius: number | null;
-  /** Mean frame-difference energy of all clips, generated over real. */
-  readonly frameDifferenceRatio: Estimate;
+  /** Mean frame-difference energy of all clips, generated over real; null of single frames. */
+  readonly frameDifferenceRatio: Estimate | null;
   /** Earth mover's distance to the clip's own real histogram, in 0..255. */
   readonly greyDistance: Estimate;
 }
@@ -64,7 +64,7 @@ export function summarize(
   if (whole.length === 0) throw new Error('evaluate: expected at least 1 measured clip, got none');
   const patients = whole.map(({ patient }) => patient);
   const column = (run: string, name: FigureName) =>
-    whole.map(({ runs }) => runs[run].figures[name]);
+    whole.map(({ runs }) => runs[run].figures[name] ?? null);
   const rows = ['real', ...names].map((run) => [run, Object.fromEntries(figures.flatMap(
     ({ name }) => {
       const estimate = bootstrapMean(column(run, name), patients);
@@ -93,7 +93,7 @@ function effectsOf(
   patients: readonly string[],
 ): Effect[] {
   return settings.plan.contrasts.flatMap(({ condition, on, off }) =>
-    evidence[condition as keyof typeof evidence].flatMap((figure) => {
+    evidenceOf(condition, settings.frames === 1).flatMap((figure) => {
       const [with_, without, real] = [on, off, 'real'].map((run) => column(run, figure));
       // only clips that have both: the difference is theirs, and so are the two means
       const both = with_.map((value, i) => (value !== null && without[i] !== null ? i : -1))
@@ -139,21 +139,25 @@ function realismOf(
       sum + decibels(of(clip).spectrum[r - 1], real(clip).spectrum[r - 1]), 0) / clips.length;
     if (Math.abs(mean) > Math.abs(worstRadius)) worstRadius = mean;
   }
+  const energy = (clip: ClipResult, which: (clip: ClipResult) => Measured) =>
+    which(clip).figures['frame-difference'];
+  const moves = clips.every((clip) => energy(clip, of) !== null && energy(clip, real) !== null);
   const sum = (items: readonly number[], which: (clip: ClipResult) => Measured) =>
-    items.reduce((total, clip) => total + which(clips[clip]).figures['frame-difference']!, 0);
+    items.reduce((total, clip) => total + energy(clips[clip], which)!, 0);
   return {
     bands, worstRadius,
-    frameDifferenceRatio: bootstrap(patients, (items) => sum(items, of) / sum(items, real))!,
+    frameDifferenceRatio: moves ? bootstrap(patients, (items) => sum(items, of) / sum(items, real)) : null,
     greyDistance: bootstrapMean(clips.map((clip) =>
       histogramDistance(of(clip).histogram, real(clip).histogram)), patients)!,
   };
 }
 
-/** For each clip one of the same view of the next patient: what real clips differ by. */
+/** For each clip one of the same view (and phase) of the next patient: what real clips differ by. */
 function strangers(clips: readonly ClipResult[]): Map<ClipResult, ClipResult> | null {
   const pairs = new Map<ClipResult, ClipResult>();
-  for (const view of new Set(clips.map((clip) => clip.view))) {
-    const same = clips.filter((clip) => clip.view === view);
+  const kindOf = ({ view, phase }: ClipResult) => `${view} ${phase ?? ''}`;
+  for (const kind of new Set(clips.map(kindOf))) {
+    const same = clips.filter((clip) => kindOf(clip) === kind);
     if (same.length < 2) return null;
     same.forEach((clip, i) => pairs.set(clip, same[(i + 1) % same.length]));
   }

@@ -8,6 +8,11 @@ export function written(estimate: Estimate | undefined, digits: number): string 
   return `${fixed(mean, digits)} [${fixed(low, digits)}, ${fixed(high, digits)}]`;
 }
 
+/** What an evaluation counts: clips, or single frames. */
+export function unitName(frames: number): 'clips' | 'frames' {
+  return frames === 1 ? 'frames' : 'clips';
+}
+
 /** Never -0.00. */
 export function fixed(value: number, digits: number): string {
   const text = value.toFixed(digits);

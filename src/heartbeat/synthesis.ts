@@ -16,6 +16,8 @@ export interface SynthesisOptions {
   /** s of classifier-free guidance over text and image; local conditions are in both passes. */
   readonly guidanceScale?: number;
   readonly sampler?: SamplerName;
+  /** Of the clip; the model's number of frames by default. An image model makes 1 as well. */
+  readonly frames?: number;
   /** 0 drops a condition, 1 is as trained. */
   readonly strength?: Partial<Record<ConditionName, number>>;
   /** Called after each step; returning false stops with an error of name `AbortError`. */
@@ -31,7 +33,7 @@ const decodedAtOnce = 4;
 
 /**
  * One clip that obeys `inputs`, each of which may be absent (PAPER section 1, "Sampling is unpublished").
- * Grey, [0,1], `config.frames` frames of `config.resolution` squared. Conditions that do not fit the
+ * Grey, [0,1], `frames` frames of `config.resolution` squared. Conditions that do not fit the
  * model are one sentence (see `validateConditions`).
  */
 export async function synthesize(
@@ -39,9 +41,12 @@ export async function synthesize(
 ): Promise<Frames> {
   const { seed, numInferenceSteps, guidanceScale, sampler: name } = { ...synthesisDefaults, ...options };
   const strength = (condition: ConditionName) => [options.strength?.[condition] ?? 1];
-  const { frames } = model.config;
+  const { frames = model.config.frames } = options;
   const { resolution, classes, unet, conditions: known } = model.config;
   const stage = unet.temporal ? 'video' : 'image';
+  if (stage === 'video' && frames !== model.config.frames) {
+    throw new Error(`synthesis: expected the ${model.config.frames} frames of this video model, got ${frames}`);
+  }
   validateConditions(inputs, { stage, frames, height: resolution, width: resolution, classes });
   expectKnown(inputs, known);
   const sampler = createSampler(name, model.schedule, numInferenceSteps);

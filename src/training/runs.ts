@@ -32,6 +32,8 @@ export interface RunOptions extends Omit<LoopOptions, 'run' | 'config' | 'resolv
   readonly train: readonly PreparedClip[];
   readonly validation: readonly PreparedClip[];
   readonly device?: string;
+  /** What the data set is called, for the card of a network that measures. */
+  readonly data?: string;
   /** Where the tokens of a frozen text encoder are kept; nowhere when absent. */
   readonly cache?: string;
 }
@@ -133,6 +135,7 @@ async function trainMeasuring(name: MeasuringStageName, options: RunOptions): Pr
       const seconds = Math.round(result.seconds);
       stage.save(modelOf(run, name), {
         preset, resolution, steps: result.step, seconds, clips: train.length, seed, validation: validated,
+        ...(options.data === undefined ? {} : { data: options.data }),
       });
     }
     return result;

@@ -209,8 +209,9 @@ test('every parameter is in the group that the freezing table means', () => {
     [`${block}.attn2.to_v_image.weight`]: 'image-cross-attention',
     'mid_block.temporal_attentions.0.to_q.weight': 'temporal-attention',
     'mid_block.temporal_attentions.0.norm.bias': 'temporal-attention',
+    'mid_block.temp_convs.0.conv1.0.weight': 'temporal-convolution',
   };
-  withUNet(VIDEO, (_, path) => {
+  withUNet({ ...VIDEO, temporalConvolution: true }, (_, path) => {
     const keys = [...path.parameters().keys()];
     for (const [key, group] of Object.entries(expected)) {
       assert.ok(keys.includes(key), key);

@@ -74,6 +74,12 @@ const verbs: readonly Verb[] = [
     load: () => import('./memorisation.ts'),
   },
   {
+    name: 'study',
+    summary: 'one file gives the whole table of methods and conditions; what synthetic pairs are worth',
+    tensors: true,
+    load: () => import('./study.ts'),
+  },
+  {
     name: 'sample',
     summary: 'make a clip that obeys a mask, a sketch, a valve stroke, flow, an image, a sentence',
     tensors: true,

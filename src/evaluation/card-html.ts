@@ -8,6 +8,7 @@ import { effectTable } from './effect-table.ts';
 import { inPixels, type FigureName } from './figures.ts';
 import { memorisationTables } from './memorisation/tables.ts';
 import { heading, leftOutNote } from './report.ts';
+import { wantedRuns } from './runs.ts';
 import { unitName, written } from './written.ts';
 
 const STYLE = `
@@ -92,7 +93,7 @@ function plotsOf({ card, summary, distances, results }: CardContent): string[] {
     return [dotPlot(own[0].title, '', dots(own)), ...beside];
   });
   const runs = summary.settings.plan.runs.map(({ name }) => name);
-  const chosen = [...new Set([summary.settings.plan.mask, summary.settings.plan.all])];
+  const chosen = wantedRuns(summary.settings.plan, ['mask', 'all']);
   const ef = ['real', ...chosen].map((run) => ({
     label: run,
     points: results.flatMap(({ runs: { [run]: own } }) => {

@@ -7,6 +7,7 @@ import { drawText, LINE_HEIGHT, textWidth, wrapText, type Colour } from '../fram
 import type { CardContent, Metric } from './card.ts';
 import { memorisationMetrics } from './memorisation/tables.ts';
 import { heading } from './report.ts';
+import { wantedRuns } from './runs.ts';
 
 const PAPER: Colour = [250, 250, 248];
 const INK: Colour = [28, 30, 34];
@@ -33,7 +34,7 @@ export function drawCard(
   { card, summary }: CardContent, sheets: readonly string[], pairs: string | null = null,
 ): Frames<Uint8Array> {
   const { plan } = summary.settings;
-  const runs = ['real', ...new Set([plan.text, plan.mask, plan.all])];
+  const runs = ['real', ...wantedRuns(plan, ['text', 'mask', 'all'])];
   const metrics = [...card.metrics, ...memorisationMetrics(card.memorisation)];
   const names = new Set(metrics.map(({ name }) => name));
   const groups = [...names]

@@ -1,6 +1,7 @@
 /** What the videos have to reach, and whether these do. */
 import { evidence, figureOf } from './figures.ts';
 import type { Estimate } from '../metrics/bootstrap.ts';
+import { wantedRuns } from './runs.ts';
 import type { Summary } from './summary.ts';
 
 export interface Criterion {
@@ -32,21 +33,21 @@ export function judge(summary: Omit<Summary, 'criteria'>): Criterion[] {
     const { mean: value, low, high } = estimate;
     rows.push({ what, wanted, value, unit, digits, interval: [low, high], met: met(estimate) });
   };
-  const lv = (run: string) => summary.runs[run]['dice-lv'];
+  const lv = (run: string | null) => (run === null ? undefined : summary.runs[run]['dice-lv']);
   add('segmenter on real frames, LV Dice', `>= ${SEGMENTER_DICE}`, lv('real'),
     ({ mean }) => mean >= SEGMENTER_DICE);
   add(`mask given (${plan.mask}), LV Dice`, `>= ${MASK_DICE}`, lv(plan.mask),
     ({ mean }) => mean >= MASK_DICE);
   const most = (lv(plan.mask)?.mean ?? Number.NaN) - FAR_BELOW;
-  add(`${plan.text} alone, LV Dice`, `<= ${most.toFixed(3)}`, lv(plan.text),
-    ({ mean }) => mean <= most);
+  add(`${plan.text} alone, LV Dice`, `<= ${most.toFixed(3)}`,
+    plan.mask === null ? undefined : lv(plan.text), ({ mean }) => mean <= most);
   for (const { condition, figure, difference } of summary.effects) {
     if (evidence[condition]?.[0] !== figure) continue;
     const { title, unit, digits, better } = figureOf(figure);
     add(`${condition}, on - off: ${title}`, better === 'less' ? 'below 0' : 'above 0', difference,
       ({ low, high }) => (better === 'less' ? high < 0 : low > 0), unit, digits);
   }
-  for (const run of new Set([plan.mask, plan.all])) {
+  for (const run of wantedRuns(plan, ['mask', 'all'])) {
     const { bands, worstRadius, frameDifferenceRatio } = summary.realism[run];
     const within = `within ${SPECTRUM_DECIBELS} dB`;
     for (const { from, to, decibels } of bands) {

@@ -20,7 +20,7 @@ import type { MemorisationGate } from './memorisation/gate.ts';
 import { finishMemorisation, keepVerdicts, keptVerdicts } from './memorisation/section.ts';
 import { measureVideo, type Measurement } from './measure.ts';
 import { Results, type ClipResult } from './results.ts';
-import { planRuns, type Run } from './runs.ts';
+import { planRuns, planSubsets, type Run } from './runs.ts';
 import type { Subject } from './subject.ts';
 import { subjectsOf, type Shown, type Subjects } from './subjects.ts';
 
@@ -46,6 +46,8 @@ export interface EvaluationOptions {
   readonly views?: readonly View[];
   /** Beside which each condition is switched on and off. */
   readonly base?: readonly ConditionName[];
+  /** Generated are exactly these sets of conditions, and `base` counts for nothing. */
+  readonly subsets?: readonly (readonly ConditionName[])[];
   readonly seed?: number;
   readonly numInferenceSteps?: number;
   readonly guidanceScale?: number;
@@ -83,15 +85,17 @@ export async function evaluate(options: EvaluationOptions): Promise<EvaluationRe
   } = options;
   const subjects = subjectsOf(model);
   const { frames } = subjects;
-  const plan = planRuns(subjects.known, base, subjects.switched);
+  const { subsets } = options;
+  const plan = subsets === undefined ? planRuns(subjects.known, base, subjects.switched)
+    : planSubsets(subjects.known, subsets);
   const { resolution } = model.config;
   const sources = chooseClips(options, subjects, split, seed);
   const identity = options.extractors?.identity ?? {};
   const results = new Results(output);
   results.open({
     model: options.modelHash, seed, numInferenceSteps, guidanceScale, sampler,
-    precision: model.components.unet.dtype, base: base ?? ['text', 'mask'], split, resolution,
-    frames, plan,
+    precision: model.components.unet.dtype,
+    base: subsets === undefined ? base ?? ['text', 'mask'] : [], split, resolution, frames, plan,
     ...(Object.keys(identity).length > 0 ? { extractors: identity } : {}),
   });
   const instruments = { segmenter, overTime: await timeInstruments(options, frames) };
@@ -150,7 +154,7 @@ export async function evaluate(options: EvaluationOptions): Promise<EvaluationRe
       given.flatMap((condition) => (condition in inputs ? [[condition, inputs[condition]]] : [])));
     try {
       const video = await synthesize(model, shown, {
-        seed: randomStream('evaluation', seed, subject.id).integer(2 ** 31),
+        seed: noiseSeed(seed, subject.id),
         numInferenceSteps, guidanceScale, sampler, frames, onStep: () => !stopRequested(),
       });
       return results.keepVideo(subject.id, name, video);
@@ -172,9 +176,15 @@ async function timeInstruments(
   return { echoVideo, estimateFlow: await loadFlowEstimator() };
 }
 
+/** The seed of a clip's noise, the same for every model, run and set of conditions. */
+export function noiseSeed(seed: number, clip: string): number {
+  return randomStream('evaluation', seed, clip).integer(2 ** 31);
+}
+
 /** Clips of the split in an order that the seed and their names decide; the first so many. */
-function chooseClips(
-  { data, clips, views, report }: EvaluationOptions, { frames, list }: Subjects, split: Split, seed: number,
+export function chooseClips(
+  { data, clips, views, report }: Pick<EvaluationOptions, 'data' | 'clips' | 'views' | 'report'>,
+  { frames, list }: Pick<Subjects, 'frames' | 'list'>, split: Split, seed: number,
 ): ClipSource[] {
   const sources = list(data, { split, views, report });
   const place = new Map(sources.map(({ id }) => [id, randomStream('clips', seed, id).uniform()]));

@@ -36,14 +36,8 @@ export function setDistances(
   results: Results, clips: readonly { readonly id: string; readonly patient: string }[],
   runs: readonly string[], frames: number,
 ): SetDistance[] {
-  return extractorsOf(results, clips).flatMap((about) => {
-    const kept = clips.map(({ id }) => results.features(id, about.name)!.rows);
-    const rows = new Map(['real', ...runs].map((run) =>
-      [run, joined(kept.map((own) => own.get(run)!))]));
+  return featureSets(results, clips, runs).flatMap(({ extractor: about, rows, groups }) => {
     const real = rows.get('real')!;
-    const perClip = real.rows / clips.length;
-    const groups = clips.flatMap(({ patient }) =>
-      Array.from({ length: perClip }, () => patient));
     const floor = attempt(() => frechetFloor({ features: real, groups }));
     return runs.map((run) => {
       const made = rows.get(run)!;
@@ -59,6 +53,29 @@ export function setDistances(
         kernel: attempt(() => kernelInterval(real, made, [groups, groups], { samples: SAMPLES })),
       };
     });
+  });
+}
+
+export interface FeatureSet {
+  readonly extractor: ExtractorAbout;
+  /** By run, and `real`: those of every clip, in the order of the clips. */
+  readonly rows: ReadonlyMap<string, FeatureRows>;
+  /** The patient of each row. */
+  readonly groups: readonly string[];
+}
+
+/** What an evaluation keeps of its clips' features, extractor by extractor. */
+export function featureSets(
+  results: Results, clips: readonly { readonly id: string; readonly patient: string }[],
+  runs: readonly string[],
+): FeatureSet[] {
+  return extractorsOf(results, clips).map((extractor) => {
+    const kept = clips.map(({ id }) => results.features(id, extractor.name)!.rows);
+    const rows = new Map(['real', ...runs].map((run) =>
+      [run, joined(kept.map((own) => own.get(run)!))]));
+    const perClip = rows.get('real')!.rows / clips.length;
+    const groups = clips.flatMap(({ patient }) => Array.from({ length: perClip }, () => patient));
+    return { extractor, rows, groups };
   });
 }
 

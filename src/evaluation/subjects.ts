@@ -32,18 +32,26 @@ export function subjectsOf(model: HeartBeat): Subjects {
   return model.config.unet.temporal ? clips(model) : singleFrames(model);
 }
 
+/**
+ * The sequences of a data set that a video model of so many frames can be measured on.
+ *
+ * @throws when it has ED and ES stills alone
+ */
+export function listSequences(frames: number): Subjects['list'] {
+  return (data, options) => {
+    const sources = listClips(data, { ...options, frames, kinds: ['sequence', 'half_sequence'] });
+    if (sources.length > 0) return sources;
+    const { split, views } = options;
+    if (listClips(data, { split, views, kinds: ['stills'] }).length === 0) return [];
+    throw new Error(`${data}: expected sequences of at least ${frames} frames for a video model, got ED and ES ` +
+      'stills alone: on those an image model is evaluated (`train image`)');
+  };
+}
+
 function clips(model: HeartBeat): Subjects {
   const { frames, conditions } = model.config;
   return {
-    frames, known: conditions,
-    list: (data, options) => {
-      const sources = listClips(data, { ...options, frames, kinds: ['sequence', 'half_sequence'] });
-      if (sources.length > 0) return sources;
-      const { split, views } = options;
-      if (listClips(data, { split, views, kinds: ['stills'] }).length === 0) return [];
-      throw new Error(`${data}: expected sequences of at least ${frames} frames for a video model, got ED and ES ` +
-        'stills alone: on those an image model is evaluated (`train image`)');
-    },
+    frames, known: conditions, list: listSequences(frames),
     idsOf: ({ id }) => [id],
     read: async (source, extractors) => [await readSubject(source, model, extractors)],
     draw: (path, [{ subject, videos }]) => drawContactSheet(path, subject, videos),

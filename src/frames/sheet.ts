@@ -12,6 +12,8 @@ export interface SheetRow {
   readonly label: string;
   /** Grey or RGB. One frame alone (a sketch, an image prior) stands once, in the first column. */
   readonly picture?: Picture;
+  /** Further single frames, each in the next column right of a picture of one frame. */
+  readonly beside?: readonly Picture[];
   /** A row of words in place of pictures (the text condition). */
   readonly text?: string;
 }
@@ -98,6 +100,11 @@ function drawRow(
   const columns = frames === 1 ? [0] : chosen;
   const cells = fitCell(toRgb(row.picture, row.label), columns, cell);
   columns.forEach((_, column) => paste(page, cells, column, left + column * (cell + GAP), y));
+  (row.beside ?? []).forEach((picture, i) => {
+    const column = columns.length + i;
+    if (left + (column + 1) * (cell + GAP) - GAP > width) return;
+    paste(page, fitCell(toRgb(picture, row.label), [0], cell), 0, left + column * (cell + GAP), y);
+  });
 }
 
 /** Number `count` of `total` frames evenly from the first to the last. */

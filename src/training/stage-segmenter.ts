@@ -27,6 +27,11 @@ export type SegmenterStageConfig = z.infer<typeof segmenterStageConfig>;
 
 const batch = 16;
 
+interface Pool {
+  readonly frames: readonly FrameOf[];
+  readonly order: (index: number) => number;
+}
+
 export class SegmenterStage implements Stage {
   readonly name = 'segmenter';
   readonly maxTrainSteps: number;
@@ -35,22 +40,26 @@ export class SegmenterStage implements Stage {
   private readonly path: Path;
   private readonly config: SegmenterStageConfig;
   private readonly seed: number;
-  private readonly frames: readonly FrameOf[];
+  private readonly pools: readonly Pool[];
   private readonly held: readonly FrameOf[];
-  private readonly order: (index: number) => number;
 
-  /** @param classes labels of the data set, background included */
+  /**
+   * @param classes labels of the data set, background included
+   * @param second other clips, which give every second frame of a batch
+   */
   constructor(
     classes: number, clips: readonly PreparedClip[], held: readonly PreparedClip[],
-    config: SegmenterStageConfig, seed: number, device = 'cpu',
+    config: SegmenterStageConfig, seed: number, device = 'cpu', second: readonly PreparedClip[] = [],
   ) {
     const masked = (all: readonly PreparedClip[]) =>
       allFrames(all.filter(({ planes }) => planes.has('mask')));
     this.config = config;
     this.seed = seed;
     this.maxTrainSteps = config.optimization.maxTrainSteps;
-    this.frames = masked(clips);
-    this.order = shuffledOrder(seed, this.frames.length);
+    this.pools = [clips, ...(second.length > 0 ? [second] : [])].map((pool) => {
+      const frames = masked(pool);
+      return { frames, order: shuffledOrder(seed, frames.length) };
+    });
     const heldFrames = masked(held);
     const count = Math.min(config.validationFrames, heldFrames.length);
     this.held = Array.from({ length: count }, (_, i) =>
@@ -64,7 +73,7 @@ export class SegmenterStage implements Stage {
     const { trainBatchSize: size, gradientAccumulationSteps: micros } = this.config.optimization;
     return { ...this.optimization.step(step, (micro) => {
       const first = (step * micros + micro) * size;
-      const picks = Array.from({ length: size }, (_, i) => this.frames[this.order(first + i)]);
+      const picks = Array.from({ length: size }, (_, i) => this.pick(first + i));
       return this.loss(this.vary(pictures(picks), first), picks);
     }) };
   }
@@ -115,6 +124,12 @@ export class SegmenterStage implements Stage {
   dispose(): void {
     this.optimization.dispose();
     this.path.dispose();
+  }
+
+  /** The frame at a place of the endless training, from the pools in turn. */
+  private pick(index: number): FrameOf {
+    const { frames, order } = this.pools[index % this.pools.length];
+    return frames[order(Math.floor(index / this.pools.length))];
   }
 
   private loss(shown: Tensor, picks: readonly FrameOf[]): Tensor {

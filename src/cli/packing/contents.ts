@@ -71,6 +71,7 @@ export async function contentsOf(root: string, runtime: Runtime, model: string):
       ],
     },
     { name: 'native', entries: below('native', visible) },
+    { name: 'studies', entries: below('studies', visible) },
     {
       name: 'model',
       entries: filesBelow(model)

@@ -26,7 +26,7 @@ export interface PhantomOptions {
  * starts at another first patient does not move anyone; the lists name the patients of this call.
  */
 export function writePhantom(directory: string, options: PhantomOptions): void {
-  const { patients, seed, firstPatient = 1 } = options;
+  const { patients, firstPatient = 1 } = options;
   const views = options.views ?? allViews;
   if (!Number.isInteger(patients) || patients < 1 || !(firstPatient >= 1)
     || firstPatient + patients - 1 > 9999) {
@@ -37,13 +37,44 @@ export function writePhantom(directory: string, options: PhantomOptions): void {
   if (unknown !== undefined || views.length === 0) {
     throw new Error(`phantom: expected the views ${allViews.join(', ')}, got ${unknown ?? 'none'}`);
   }
+  writePatients(directory, Array.from({ length: patients }, (_, k) => firstPatient + k), views, options);
+}
+
+export interface PhantomSplits {
+  readonly training: number;
+  readonly validation: number;
+  readonly testing: number;
+  readonly seed: number;
+}
+
+/**
+ * As `writePhantom`, with so many patients of each split: the first of those that the numbers put
+ * there. 160, 20 and 20 are patients 1 to 200.
+ */
+export function writePhantomSplits(
+  directory: string, counts: PhantomSplits, onProgress?: PhantomOptions['onProgress'],
+): void {
+  const left: Record<string, number> = { ...counts };
+  const wanted = counts.training + counts.validation + counts.testing;
+  const numbers: number[] = [];
+  for (let number = 1; numbers.length < wanted; number++) {
+    if (number > 9999) throw new Error(`phantom: expected patients numbered 1..9999, got ${wanted} of them`);
+    if (left[subgroup(number)]-- > 0) numbers.push(number);
+  }
+  writePatients(directory, numbers, allViews, { seed: counts.seed, onProgress });
+}
+
+function writePatients(
+  directory: string, numbers: readonly number[], views: readonly View[],
+  { seed, onProgress }: Pick<PhantomOptions, 'seed' | 'onProgress'>,
+): void {
   const split: Record<string, string[]> = { training: [], validation: [], testing: [] };
-  for (let k = 0; k < patients; k++) {
-    const patient = phantomPatient(seed, firstPatient + k);
+  numbers.forEach((number, k) => {
+    const patient = phantomPatient(seed, number);
     writePatient(directory, patient, views);
     split[subgroup(patient.index)].push(patient.id);
-    options.onProgress?.(k + 1, patients, patient.id);
-  }
+    onProgress?.(k + 1, numbers.length, patient.id);
+  });
   const lists = join(directory, 'database_split');
   mkdirSync(lists, { recursive: true });
   for (const [name, ids] of Object.entries(split)) {

@@ -1,0 +1,177 @@
+/** The rows of a study's table, from what its cells keep. */
+import type { ExtractorAbout } from '../evaluation/feature-extractors.ts';
+import { Results, type ClipResult } from '../evaluation/results.ts';
+import { featureSets, type FeatureSet } from '../evaluation/set-distances.ts';
+import { bootstrapMean, type Estimate } from '../metrics/bootstrap.ts';
+import { frechetFloor, frechetInterval } from '../metrics/frechet-statistics.ts';
+import { frechetPaired } from '../metrics/frechet-paired.ts';
+import type { Cell } from './cells.ts';
+import { compareOrders, type OrderPair } from './order.ts';
+import { paperFigures, type PaperFigures } from './paper-table.ts';
+
+/** Bootstrap draws of each distance. */
+const SAMPLES = 300;
+
+export type ExtractorName = ExtractorAbout['name'];
+export const tableViews = ['2CH', '4CH', 'both'] as const;
+export type TableView = (typeof tableViews)[number];
+
+export interface Distance {
+  readonly value: number;
+  readonly low: number;
+  readonly high: number;
+  /** Vectors of each set. */
+  readonly n: number;
+  /** Real against generated at half of the patients: what the floor is to be compared with. */
+  readonly halves: number | null;
+}
+
+export interface TableRow {
+  readonly name: string;
+  readonly title: string;
+  readonly letters: string;
+  readonly view: TableView;
+  /** Clips and patients. */
+  readonly n: number;
+  readonly patients: number;
+  /** By extractor; null where there are too few patients. */
+  readonly distances: Readonly<Partial<Record<ExtractorName, Distance | null>>>;
+  readonly ssim: Estimate | null;
+  readonly diceLv: Estimate | null;
+  readonly paper: PaperFigures | null;
+}
+
+/** Real against real, halves by patient: what perfect clips would have. */
+export interface FloorRow {
+  readonly view: TableView;
+  readonly n: number;
+  readonly patients: number;
+  readonly distances: Readonly<Partial<Record<ExtractorName, { readonly value: number; readonly std: number } | null>>>;
+  /** The segmenter's own Dice on the real clips. */
+  readonly diceLv: Estimate | null;
+}
+
+export interface Table {
+  readonly extractors: readonly ExtractorAbout[];
+  readonly rows: readonly TableRow[];
+  readonly floors: readonly FloorRow[];
+  readonly pairs: readonly OrderPair[];
+}
+
+interface Measured {
+  readonly cell: Cell;
+  readonly run: string;
+  readonly results: Results;
+  readonly clips: readonly ClipResult[];
+}
+
+/**
+ * The whole table. Every cell must have the same clips.
+ *
+ * @param ids the test clips
+ * @throws when a cell lacks one of them
+ */
+export function collectTable(cells: readonly Cell[], ids: readonly string[]): Table {
+  const all = cells.map((cell) => readCell(cell, ids));
+  const views = tableViews.filter((view) => all[0].clips.some((clip) => isOf(clip, view)));
+  const shown = views.length === 2 ? views.filter((view) => view !== 'both') : views;
+  const parts = shown.map((view) => ofView(all, view));
+  return {
+    extractors: parts[0].extractors,
+    rows: all.flatMap((_, i) => parts.map(({ rows }) => rows[i])),
+    floors: parts.map(({ floor }) => floor),
+    pairs: parts.flatMap(({ pairs }) => pairs),
+  };
+}
+
+function readCell(cell: Cell, ids: readonly string[]): Measured {
+  const results = new Results(cell.folder);
+  const kept = results.all();
+  const missing = ids.find((id) => !kept.some((clip) => clip.id === id));
+  if (missing !== undefined) {
+    throw new Error(`${cell.folder}: expected figures of ${missing}, got none (run the study again)`);
+  }
+  const [run] = results.settings().plan.runs;
+  return { cell, run: run.name, results, clips: kept.filter(({ id }) => ids.includes(id)) };
+}
+
+const isOf = ({ view }: ClipResult, wanted: TableView) => wanted === 'both' || view === wanted;
+
+function ofView(all: readonly Measured[], view: TableView) {
+  const parts = all.map((measured) => ({
+    ...measured, clips: measured.clips.filter((clip) => isOf(clip, view)),
+  }));
+  const sets = parts.map(({ results, clips, run }) => featureSets(results, clips, [run]));
+  const [first] = parts;
+  const patients = first.clips.map(({ patient }) => patient);
+  const counts = { view, n: patients.length, patients: new Set(patients).size };
+  const floorSets = sets[0];
+  const rows = parts.map(({ cell, run, clips }, i): TableRow => ({
+    ...counts, name: cell.method.name, title: cell.method.title, letters: cell.letters,
+    distances: Object.fromEntries(sets[i].map((set) => [set.extractor.name, distanceOf(set, run)])),
+    ssim: estimate(clips, run, 'ssim'), diceLv: estimate(clips, run, 'dice-lv'),
+    paper: paperFigures(cell.method.method, cell.conditions, view),
+  }));
+  const floor: FloorRow = {
+    ...counts, diceLv: estimate(first.clips, 'real', 'dice-lv'),
+    distances: Object.fromEntries(floorSets.map(({ extractor, rows: kept, groups }) => {
+      const found = attempt(() => frechetFloor({ features: kept.get('real')!, groups }));
+      return [extractor.name, found === null ? null : { value: found.mean, std: found.std }];
+    })),
+  };
+  return {
+    extractors: floorSets.map(({ extractor }) => extractor), rows, floor,
+    pairs: view === 'both' ? [] : compareOrders(view, rows, differencesOf(parts, sets)),
+  };
+}
+
+function distanceOf({ rows, groups }: FeatureSet, run: string): Distance | null {
+  const [real, made] = [rows.get('real')!, rows.get(run)!];
+  const found = attempt(() =>
+    frechetInterval({ features: real, groups }, { features: made, groups }, { samples: SAMPLES }));
+  if (found === null) return null;
+  const { value, low, high, n1: n } = found;
+  const halves = attempt(() => frechetFloor({ features: real, groups }, { other: made }));
+  return { value, low, high, n, halves: halves?.mean ?? null };
+}
+
+function estimate(clips: readonly ClipResult[], run: string, name: 'ssim' | 'dice-lv'): Estimate | null {
+  return bootstrapMean(clips.map(({ runs }) => runs[run].figures[name]), clips.map(({ patient }) => patient));
+}
+
+/** Differences between rows, paired over patients: of a distance, or of the mean SSIM. */
+export interface Differences {
+  readonly distances: readonly {
+    readonly extractor: ExtractorAbout;
+    readonly of: (i: number, j: number) => { value: number; low: number; high: number };
+  }[];
+  readonly ssim: (i: number, j: number) => { value: number; low: number; high: number } | null;
+}
+
+function differencesOf(parts: readonly Measured[], sets: readonly (readonly FeatureSet[])[]): Differences {
+  const distances = sets[0].flatMap(({ extractor, rows, groups }, k) => {
+    const paired = attempt(() => frechetPaired(rows.get('real')!,
+      sets.map((own, i) => own[k].rows.get(parts[i].run)!), groups, { samples: SAMPLES }));
+    return paired === null ? [] : [{ extractor, of: paired.difference }];
+  });
+  const ssim = (i: number, j: number) => {
+    const value = (part: Measured, clip: number) => part.clips[clip].runs[part.run].figures.ssim;
+    const pairs = parts[i].clips.map((_, clip) => {
+      const [a, b] = [value(parts[i], clip), value(parts[j], clip)];
+      return a === null || b === null ? null : a - b;
+    });
+    const found = bootstrapMean(pairs, parts[i].clips.map(({ patient }) => patient));
+    return found === null ? null : { value: found.mean, low: found.low, high: found.high };
+  };
+  return { distances, ssim };
+}
+
+/** Null where there are too few patients for it; what is wrong with the features is still thrown. */
+function attempt<T>(work: () => T): T | null {
+  try {
+    return work();
+  } catch (error) {
+    if (/expected at least \d+ (groups|rows)/.test((error as Error).message)) return null;
+    throw error;
+  }
+}

@@ -66,7 +66,7 @@ export function orderText(pairs: readonly OrderPair[]): string {
     'prints no intervals.';
   const lines = [...certain, ...against.filter((pair) => !isCertain(pair))].map((pair) => {
     const { view, measure, paperMeasure, first, second, difference, low, high } = pair;
-    const digits = paperMeasure === 'SSIM' ? 3 : 2;
+    const digits = digitsFor(Math.max(...[difference, low, high].map(Math.abs)));
     const better = (difference > 0) === (paperMeasure === 'SSIM');
     return `- ${viewNames[view]}, ${measure}: ${first} is ${better ? 'better' : 'worse'} than ${second} by ` +
       `${fixed(Math.abs(difference), digits)} (difference ${fixed(difference, digits)} ` +
@@ -74,6 +74,11 @@ export function orderText(pairs: readonly OrderPair[]): string {
       `the paper's ${paperMeasure} is ${pair.paperFirst.toFixed(2)} against ${pair.paperSecond.toFixed(2)}.`;
   });
   return [intro, ...(lines.length === 0 ? [] : [lines.join('\n')])].join('\n\n');
+}
+
+/** Decimals that show three digits of the largest number, at least two. */
+function digitsFor(most: number): number {
+  return most === 0 ? 2 : Math.min(6, Math.max(2, 2 - Math.floor(Math.log10(most))));
 }
 
 const isCertain = ({ low, high }: OrderPair) => low > 0 || high < 0;

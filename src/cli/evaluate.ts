@@ -32,7 +32,7 @@ export interface EvaluateFlags extends ExtractorFlags {
   steps: number; guidanceScale: number; sampler: 'ddim' | 'dpm-solver++'; seed: number;
   sheets: number; dtype?: 'float32' | 'bf16'; device: string; threads?: number;
   reportOnly?: boolean; preset?: 'tiny'; memorisation: boolean; memorisationIndex?: string;
-  echoFeatures?: string; inception?: string; i3d?: string;
+  echoFeatures?: string; inception?: string; i3d?: string; lpips?: string; lpipsTrunk?: string;
 }
 
 export function register(command: Command): void {
@@ -45,6 +45,8 @@ export function register(command: Command): void {
       'image model segmenter/ alone (default: the released ones; for an image model the --segmenter)')
     .option('--inception <file>', 'weights of Inception v3, for FID and KID')
     .option('--i3d <file>', 'weights of I3D, for FVD')
+    .option('--lpips <file>', 'linear layers of LPIPS 0.1, alex.pth or vgg.pth of the lpips package')
+    .option('--lpips-trunk <file>', 'with it, torchvision\'s AlexNet or VGG-16')
     .addOption(new Option('--preset <name>', 'no --checkpoint and no --data: an untrained model of ' +
       'this size on a phantom made for it, to try the instruments').choices(['tiny']))
     .option('--data <folder>', 'data set in the layout of CAMUS or M&Ms (see `phantom`)')

@@ -7,7 +7,7 @@ import { releasedEchoFeatures as released } from './memorisation-gate.ts';
 
 export interface EvaluationNetworks {
   readonly measuring: Pick<EvaluationOptions,
-    'segmenter' | 'segmenterHash' | 'echoVideo' | 'echoVideoHash' | 'featureExtractors'>;
+    'segmenter' | 'segmenterHash' | 'echoVideo' | 'echoVideoHash' | 'featureExtractors' | 'lpips'>;
   /** Of the memorisation gate, which judges clips; null of single frames. */
   readonly gate: readonly FeatureExtractor[] | null;
 }
@@ -28,6 +28,7 @@ export async function openClipNetworks(flags: EvaluateFlags, keep: Keep): Promis
   const measuring = {
     segmenter, segmenterHash: sha256(segmenterWeights(segmenterFolder)), echoVideo, echoVideoHash,
     featureExtractors: [...extractors, ...await openPublished(flags, keep)],
+    lpips: await openGivenLpips(flags, keep),
   };
   return { measuring, gate: extractors };
 }
@@ -58,6 +59,7 @@ export async function openFrameNetworks(flags: EvaluateFlags, data: string, keep
   const measuring = {
     segmenter: opened.segmenter, segmenterHash,
     featureExtractors: [...extractors, ...await openPublished(flags, keep)],
+    lpips: await openGivenLpips(flags, keep),
   };
   return { measuring, gate: null };
 }
@@ -66,4 +68,15 @@ async function openPublished(flags: EvaluateFlags, keep: Keep): Promise<FeatureE
   const { loadPublished } = await import('../evaluation/feature-extractors.ts');
   return (['inception', 'i3d'] as const).flatMap((name) =>
     (flags[name] === undefined ? [] : [keep(loadPublished(name, flags[name], flags.device))]));
+}
+
+/** @throws (exit 2) when one of its two files is named without the other */
+async function openGivenLpips({ lpips, lpipsTrunk, device }: EvaluateFlags, keep: Keep) {
+  if (lpips === undefined && lpipsTrunk === undefined) return undefined;
+  if (lpips === undefined || lpipsTrunk === undefined) {
+    const [given, missing] = lpips === undefined ? ['--lpips-trunk', '--lpips'] : ['--lpips', '--lpips-trunk'];
+    throw new UserError(`${given}: expected ${missing} beside it (LPIPS has two files), got nothing`, { exitCode: 2 });
+  }
+  const { openLpips } = await import('../evaluation/lpips.ts');
+  return keep(openLpips({ trunk: lpipsTrunk, linear: lpips }, device));
 }

@@ -20,7 +20,7 @@ const PLOT = { left: 700, right: WIDTH - MARGIN - 8 };
 const shown = [
   /^frechet-/, /^kernel-/, /^dice-/, /^hausdorff95-/, /^stroke-offset-mm$/, /^flow-error-mm$/,
   /^edge-f1$/, /^prior-histogram$/, /^ef-.*-error$/, /^view-accuracy$/, /^ssim$/, /^psnr$/,
-  /^roughness$/, /^memorised$/,
+  /^lpips$/, /^roughness$/, /^memorised$/,
 ];
 
 /**

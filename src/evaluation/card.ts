@@ -2,10 +2,10 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { figures, overTime } from './figures.ts';
+import { figures, overTime, type FigureName } from './figures.ts';
 import { memorisationSchema } from './memorisation/section.ts';
 import type { ExtractorAbout } from './feature-extractors.ts';
-import type { ClipResult, InstrumentHashes, Settings } from './results.ts';
+import type { ClipResult, KeptResult, MeasuredWith, Settings } from './results.ts';
 import type { SetDistance } from './set-distances.ts';
 import type { Summary } from './summary.ts';
 
@@ -67,6 +67,7 @@ const cardSchema = z.object({
       name: text, of: text, network: text, sha256: text, dimension: z.int(), input: text,
       frechet: text, kernel: text,
     })),
+    lpips: z.object({ title: text, network: text, sha256: text, input: text }).optional(),
   }),
   /** What was measured: what a comparison is about. */
   made: z.object({
@@ -101,11 +102,12 @@ const RESIZE = 'letterboxed to a square of square pixels, each new pixel the mea
   '(src/frames/resize.ts); generated frames at their own size';
 
 export function makeCard(
-  results: readonly (ClipResult & InstrumentHashes & { readonly measuring: number })[],
+  results: readonly KeptResult[],
   settings: Settings, summary: Summary, distances: readonly SetDistance[],
 ): CardContent {
   const { model, sampler, numInferenceSteps, guidanceScale, precision, base, seed } = settings;
-  const [{ segmenter, echoVideo, measuring }] = results;
+  const [{ measuring, ...measuredWith }] = results;
+  const { segmenter, echoVideo, lpips } = measuredWith;
   const extractors = new Map(distances.map(({ extractor }) => [extractor.name, extractor]));
   const card: Card = {
     kind: cardKind, version: cardVersion,
@@ -119,9 +121,10 @@ export function makeCard(
       resize: `real frames ${settings.frames === 1 ? 'ED and ES' : 'evenly spread over the recording'}, ${RESIZE}`,
       resolution: settings.resolution, frames: settings.frames,
       seed, measuring, segmenter, viewReader: echoVideo, extractors: [...extractors.values()],
+      ...(lpips === undefined ? {} : { lpips }),
     },
     made: { model, sampler, numInferenceSteps, guidanceScale, precision, base: [...base] },
-    metrics: [...distances.flatMap(distanceMetrics), ...figureMetrics(summary, segmenter, echoVideo)],
+    metrics: [...distances.flatMap(distanceMetrics), ...figureMetrics(summary, measuredWith)],
     ...(settings.frames === 1 ? { leftOut: [...overTime] } : {}),
     clips: results.map(({ id, patient, view, phase, runs }) => ({
       id, patient, view, ...(phase === undefined ? {} : { phase }),
@@ -134,14 +137,16 @@ export function makeCard(
 /** Figures that the segmenter is behind. */
 const bySegmenter = /^(dice|hausdorff|hausdorff95|ef|ridge|area-roughness)(-|$)/;
 
-function figureMetrics(summary: Summary, segmenter: string, viewReader: string | null): Metric[] {
+function figureMetrics(summary: Summary, { segmenter, echoVideo, lpips }: MeasuredWith): Metric[] {
   return figures.flatMap(({ name, title, unit, digits, better }) =>
     Object.entries(summary.runs).flatMap(([run, row]) => {
       const estimate = row[name];
       if (estimate === undefined) return [];
       const { n, mean: value, low, high } = estimate;
-      const sha256 = name === 'view-accuracy' ? viewReader : bySegmenter.test(name) ? segmenter : null;
-      return [{ name, title, unit, digits, better, run, n, value, low, high, sha256 }];
+      const hashes: Partial<Record<FigureName, string | null>> = { 'view-accuracy': echoVideo, lpips: lpips?.sha256 };
+      const sha256 = hashes[name] ?? (bySegmenter.test(name) ? segmenter : null);
+      const called = name === 'lpips' && lpips !== undefined ? `${lpips.title} to the real pictures` : title;
+      return [{ name, title: called, unit, digits, better, run, n, value, low, high, sha256 }];
     }));
 }
 
@@ -179,8 +184,12 @@ function distanceMetrics(distance: SetDistance): Metric[] {
 
 /** The extractors of a card, in words and hashes. */
 export function extractorLines(card: Card): string[] {
-  return card.manifest.extractors.map(({ name, network, sha256, dimension, input }) =>
+  const { extractors, lpips } = card.manifest;
+  const lines = extractors.map(({ name, network, sha256, dimension, input }) =>
     `${name}: ${network}, sha256 ${sha256.slice(0, 12)}, ${dimension} features; ${input}`);
+  if (lpips === undefined) return lines;
+  const hashes = lpips.sha256.split('+').map((hash) => hash.slice(0, 12));
+  return [...lines, `${lpips.title}: ${lpips.network}, sha256 ${hashes.join(' and ')}; ${lpips.input}`];
 }
 
 /**

@@ -15,6 +15,7 @@ import type { Segmenter } from '../metrics/segmenter.ts';
 import type { EchoVideo } from '../models/echo-video.ts';
 import { sourceFiles } from '../training/prepare.ts';
 import type { FeatureExtractor } from './feature-extractors.ts';
+import type { LpipsMetric } from './lpips.ts';
 import type { TimeInstruments } from './measure-time.ts';
 import type { MemorisationGate } from './memorisation/gate.ts';
 import { finishMemorisation, keepVerdicts, keptVerdicts } from './memorisation/section.ts';
@@ -33,6 +34,8 @@ export interface EvaluationOptions {
   /** Reads the view of a clip, with the sha256 of its weights; an image model's frames need none. */
   readonly echoVideo?: EchoVideo;
   readonly echoVideoHash?: string;
+  /** Distance of each video to the real one; not measured when absent. */
+  readonly lpips?: LpipsMetric;
   /** Whose features sets of videos are compared by; none when absent. */
   readonly featureExtractors?: readonly FeatureExtractor[];
   /** Says of every video which training clip it is nearest to; nothing does when absent. */
@@ -98,8 +101,11 @@ export async function evaluate(options: EvaluationOptions): Promise<EvaluationRe
     base: subsets === undefined ? base ?? ['text', 'mask'] : [], split, resolution, frames, plan,
     ...(Object.keys(identity).length > 0 ? { extractors: identity } : {}),
   });
-  const instruments = { segmenter, overTime: await timeInstruments(options, frames) };
-  const hashes = { segmenter: options.segmenterHash, echoVideo: options.echoVideoHash ?? null };
+  const { segmenterHash, echoVideoHash = null, lpips = null } = options;
+  const instruments = { segmenter, overTime: await timeInstruments(options, frames), lpips };
+  const measuredWith = {
+    segmenter: segmenterHash, echoVideo: echoVideoHash, ...(lpips === null ? {} : { lpips: lpips.about }),
+  };
   const total = sources.length * subjects.idsOf(sources[0]).length * plan.runs.length;
   const missing = (id: string) => featureExtractors.filter(({ about }) =>
     results.features(id, about.name)?.about.sha256 !== about.sha256);
@@ -110,7 +116,7 @@ export async function evaluate(options: EvaluationOptions): Promise<EvaluationRe
     const stopped = { results, done: index, total: sources.length };
     if (stopRequested()) return stopped;
     const ids = subjects.idsOf(source);
-    if (ids.every((id) => missing(id).length === 0 && judged(id) && results.result(id, hashes) !== null)) {
+    if (ids.every((id) => missing(id).length === 0 && judged(id) && results.result(id, measuredWith) !== null)) {
       done += ids.length * plan.runs.length;
       options.onProgress?.(done, total, source.id);
       continue;
@@ -131,7 +137,7 @@ export async function evaluate(options: EvaluationOptions): Promise<EvaluationRe
         results.keepFeatures(subject.id, { about, rows: new Map(rows) });
       }
       if (memorisation !== undefined) keepVerdicts(output, subject, shown, memorisation);
-      results.keepResult(measureAll(subject, sourceFiles(source), shown, instruments), hashes);
+      results.keepResult(measureAll(subject, sourceFiles(source), shown, instruments), measuredWith);
       drawn.push({ subject, videos });
     }
     if (index < sheets) {

@@ -15,10 +15,9 @@ import { inceptionInput } from '../models/inception.ts';
 import { rootPath } from '../nn/path.ts';
 import { noGrad, scope } from '../tensor/memory.ts';
 import { cat } from '../tensor/ops.ts';
-import { readSafetensors } from '../tensor/safetensors.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 import { sha256 } from '../training/checkpoint.ts';
-import { readCheckpoint } from '../weights/tensors.ts';
+import { readPublished } from './published-weights.ts';
 
 /** What a card says of an extractor. */
 export interface ExtractorAbout {
@@ -123,7 +122,7 @@ export function loadPublished(
   name: FeatureNetworkName, file: string, device = 'cpu',
 ): FeatureExtractor & { readonly dispose: () => void } {
   const path = rootPath({ device });
-  const { tensors } = file.endsWith('.safetensors') ? readSafetensors(file) : readCheckpoint(file);
+  const tensors = readPublished(file);
   try {
     const network = name === 'inception' ? loadInception(path, tensors) : loadI3d(path, tensors);
     const hash = sha256(file);

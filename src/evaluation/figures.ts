@@ -29,6 +29,7 @@ export const figures = [
   figure('hausdorff95-la-px', 'LA Hausdorff distance, 95 %', 'px', 2, 'less'),
   figure('ssim', 'SSIM to the real pictures', '', 3, 'more'),
   figure('psnr', 'PSNR to the real pictures', 'dB', 2, 'more'),
+  figure('lpips', 'LPIPS to the real pictures', '', 3, 'less'),
   figure('stroke-contrast', 'valve stroke brighter than around', 'grey', 1, 'more'),
   figure('stroke-offset', 'valve stroke off its place', 'px', 2, 'less'),
   figure('stroke-offset-mm', 'valve stroke off its place', 'mm', 2, 'less'),
@@ -74,7 +75,7 @@ function figure<N extends string>(
 }
 
 export type FigureName =
-  | `${'dice' | 'hausdorff' | 'hausdorff95'}-${'lv' | 'myo' | 'la'}` | 'ssim' | 'psnr'
+  | `${'dice' | 'hausdorff' | 'hausdorff95'}-${'lv' | 'myo' | 'la'}` | 'ssim' | 'psnr' | 'lpips'
   | `${'hausdorff' | 'hausdorff95'}-${'lv' | 'myo' | 'la'}-px`
   | `stroke-${'contrast' | 'offset' | 'offset-mm'}`
   | `ridge-${'distance' | 'distance-mm' | 'found'}`

@@ -15,6 +15,7 @@ import {
 import { radialSpectrum } from '../metrics/spectrum.ts';
 import { ssim } from '../metrics/ssim.ts';
 import { figures, type FigureName } from './figures.ts';
+import type { LpipsMetric } from './lpips.ts';
 import { measureOverTime, type TimeInstruments } from './measure-time.ts';
 import type { Subject } from './subject.ts';
 
@@ -34,11 +35,13 @@ export interface Instruments {
   readonly segmenter: Segmenter;
   /** Null where there is no time: single frames. */
   readonly overTime: TimeInstruments | null;
+  /** Null where no weights are given. */
+  readonly lpips: Pick<LpipsMetric, 'between'> | null;
 }
 
 /** @param video 1 f h w in [0, 1], of the subject's shape */
 export function measureVideo(
-  subject: Subject, video: Frames, { segmenter, overTime }: Instruments,
+  subject: Subject, video: Frames, { segmenter, overTime, lpips }: Instruments,
 ): Measurement {
   const { real, masks, inside, inputs, window } = subject;
   const found = segmenter.segment(video);
@@ -49,7 +52,7 @@ export function measureVideo(
   const values: Partial<Record<FigureName, number | null>> = {
     'dice-lv': dice(masks, found, 1), 'dice-myo': dice(masks, found, 2),
     'dice-la': dice(masks, found, 3), ssim: ssim(video, real),
-    psnr: finite(psnr(video, real)),
+    psnr: finite(psnr(video, real)), lpips: lpips?.between(video, real),
     ...shapeFigures(subject, found),
     ...valveFigures(subject, video, found),
     ...(overTime === null ? {} : measureOverTime(subject, video, found, overTime)),

@@ -138,9 +138,11 @@ function tablesOf(content: CardContent): Table[] {
       title: 'Every figure',
       ...(single ? { note: leftOutNote } : {}),
       head: ['figure', ...Object.keys(summary.runs)],
-      rows: known.map(({ name, title, unit, digits }) => [
-        unit === '' ? title : `${title}, ${unit}`,
-        ...Object.values(summary.runs).map((row) => written(row[name], digits))]),
+      rows: known.map(({ name, unit, digits }) => {
+        const { title } = card.metrics.find((metric) => metric.name === name)!;
+        return [unit === '' ? title : `${title}, ${unit}`,
+          ...Object.values(summary.runs).map((row) => written(row[name], digits))];
+      }),
     },
   ];
 }

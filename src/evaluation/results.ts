@@ -16,6 +16,7 @@ import { readSafetensors, writeSafetensors } from '../tensor/safetensors.ts';
 import { tensor } from '../tensor/tensor.ts';
 import { firstDifference } from '../training/loop.ts';
 import type { ExtractorAbout } from './feature-extractors.ts';
+import type { LpipsAbout } from './lpips.ts';
 import type { Measurement } from './measure.ts';
 import type { Plan } from './runs.ts';
 import type { Phase } from './subject.ts';
@@ -57,18 +58,16 @@ export interface ClipResult {
   readonly runs: Readonly<Record<string, Measurement>>;
 }
 
-interface Kept extends ClipResult {
-  readonly measuring: number;
-  /** sha256 of the weights of what measured it. */
+/** What measures: sha256 of the networks' weights. Single frames have no video network. */
+export interface MeasuredWith {
   readonly segmenter: string;
   readonly echoVideo: string | null;
+  /** Absent where its weights were not given. */
+  readonly lpips?: LpipsAbout;
 }
 
-/** sha256 of the weights of the networks that measure; single frames have no video network. */
-export interface InstrumentHashes {
-  readonly segmenter: string;
-  readonly echoVideo: string | null;
-}
+/** A clip's result as it lies on the disk. */
+export type KeptResult = ClipResult & MeasuredWith & { readonly measuring: number };
 
 export interface KeptFeatures {
   readonly about: ExtractorAbout;
@@ -149,17 +148,16 @@ export class Results {
   }
 
   /** The figures of a clip, when they were taken by these networks and in today's way. */
-  result(id: string, { segmenter, echoVideo }: InstrumentHashes): ClipResult | null {
+  result(id: string, by: MeasuredWith): ClipResult | null {
     const file = join(this.of(id), 'result.json');
     if (!existsSync(file)) return null;
-    const kept = readJson(file) as Kept;
-    const same = kept.segmenter === segmenter && kept.echoVideo === echoVideo;
-    return kept.measuring === measuring && same ? kept : null;
+    const kept = readJson(file) as KeptResult;
+    return kept.measuring === measuring && identity(kept) === identity(by) ? kept : null;
   }
 
-  keepResult(result: ClipResult, { segmenter, echoVideo }: InstrumentHashes): void {
+  keepResult(result: ClipResult, by: MeasuredWith): void {
     const file = join(this.of(result.id), 'result.json');
-    writeJson(file, { measuring, segmenter, echoVideo, ...result });
+    writeJson(file, { measuring, ...by, ...result });
   }
 
   /** The features of a clip's videos by an extractor; null when there are none. */
@@ -189,15 +187,15 @@ export class Results {
    *
    * @throws when some were measured by another segmenter or in another way than the rest
    */
-  all(): (ClipResult & InstrumentHashes & { readonly measuring: number })[] {
+  all(): KeptResult[] {
     const folder = join(this.folder, 'clips');
     if (!existsSync(folder)) return [];
     const kept = readdirSync(folder).sort().flatMap((id) => {
       const file = join(folder, id, 'result.json');
-      return existsSync(file) ? [readJson(file) as Kept] : [];
+      return existsSync(file) ? [readJson(file) as KeptResult] : [];
     });
-    const strange = kept.find((result) => (['segmenter', 'echoVideo', 'measuring'] as const)
-      .some((name) => result[name] !== kept[0][name]));
+    const strange = kept.find((result) =>
+      result.measuring !== kept[0].measuring || identity(result) !== identity(kept[0]));
     if (strange !== undefined) {
       throw new Error(`${this.folder}: ${strange.id} was measured otherwise than ${kept[0].id}; ` +
         'run evaluate again without --report-only, with as many --clips');
@@ -224,6 +222,10 @@ export class Results {
   private strip(id: string, run: string): string {
     return join(this.of(id), `${run.replaceAll('+', '-')}.png`);
   }
+}
+
+function identity({ segmenter, echoVideo, lpips }: MeasuredWith): string {
+  return [segmenter, echoVideo, lpips?.sha256].join();
 }
 
 function writeJson(file: string, value: unknown): void {

@@ -8,7 +8,7 @@ import {
 } from '../evaluation/feature-extractors.ts';
 import { cardFile } from '../evaluation/card.ts';
 import { collectCard, writeCard } from '../evaluation/report.ts';
-import { Results, type InstrumentHashes } from '../evaluation/results.ts';
+import { Results, type MeasuredWith } from '../evaluation/results.ts';
 import { listSequences } from '../evaluation/subjects.ts';
 import { openExtractors } from '../extractors/extractors.ts';
 import type { ClipSource } from '../data/clips.ts';
@@ -59,7 +59,7 @@ export function testClips(study: StudyConfig, data: string, report?: (line: stri
 export interface Instruments {
   readonly echo: EchoFeatures;
   readonly segmenter: LoadedSegmenter;
-  readonly hashes: InstrumentHashes;
+  readonly measuredWith: MeasuredWith;
   readonly featureExtractors: readonly FeatureExtractor[];
   readonly dispose: () => void;
 }
@@ -78,8 +78,8 @@ export function openInstruments(study: StudyConfig, output: string, device?: str
     const segmenter = keep(loadSegmenter(segmenterFolder, device));
     const published = (['inception', 'i3d'] as const).flatMap((name) =>
       (study[name] === undefined ? [] : [keep(loadPublished(name, study[name]!, device))]));
-    const hashes = { segmenter: sha256(segmenterWeights(segmenterFolder)), echoVideo: echo.echoVideoHash };
-    return { echo, segmenter, hashes, featureExtractors: [...echo.extractors, ...published], dispose };
+    const measuredWith = { segmenter: sha256(segmenterWeights(segmenterFolder)), echoVideo: echo.echoVideoHash };
+    return { echo, segmenter, measuredWith, featureExtractors: [...echo.extractors, ...published], dispose };
   } catch (error) {
     dispose();
     throw error;
@@ -88,12 +88,12 @@ export function openInstruments(study: StudyConfig, output: string, device?: str
 
 /** Clips of a cell that are measured whole, by today's instruments where they are given. */
 export function measuredClips(
-  { folder }: Cell, clips: readonly ClipSource[], instruments?: Pick<Instruments, 'hashes' | 'featureExtractors'>,
+  { folder }: Cell, clips: readonly ClipSource[], instruments?: Pick<Instruments, 'measuredWith' | 'featureExtractors'>,
 ): number {
   const results = new Results(folder);
   return clips.filter(({ id }) => {
     if (instruments === undefined) return existsSync(join(folder, 'clips', id, 'result.json'));
-    return results.result(id, instruments.hashes) !== null
+    return results.result(id, instruments.measuredWith) !== null
       && instruments.featureExtractors.every(({ about }) =>
         results.features(id, about.name)?.about.sha256 === about.sha256);
   }).length;
@@ -128,7 +128,7 @@ export async function runCells(
       try {
         const common: Omit<EvaluationOptions, 'subsets' | 'output'> = {
           model, modelHash: modelHash(folder), extractors, data,
-          segmenter: instruments.segmenter.segmenter, segmenterHash: instruments.hashes.segmenter,
+          segmenter: instruments.segmenter.segmenter, segmenterHash: instruments.measuredWith.segmenter,
           echoVideo: instruments.echo.echoVideo, echoVideoHash: instruments.echo.echoVideoHash,
           featureExtractors: instruments.featureExtractors, clips: study.test.clips,
           split: study.test.split, views: study.views, seed: study.seed,

@@ -1,7 +1,7 @@
 /** The whole path at preset tiny with random weights: generate, measure, stop, go on, report. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -12,6 +12,7 @@ import { evaluate, type EvaluationOptions } from '../../src/evaluation/evaluatio
 import { loadEchoFeatures, type EchoFeatures } from '../../src/evaluation/feature-extractors.ts';
 import { collectCard, textReport, writeCard } from '../../src/evaluation/report.ts';
 import { Results } from '../../src/evaluation/results.ts';
+import type { Frames } from '../../src/frames/frames.ts';
 import { readPng } from '../../src/frames/png.ts';
 import { saveNetwork } from '../../src/metrics/network-folder.ts';
 import { EchoVideo } from '../../src/models/echo-video.ts';
@@ -166,6 +167,29 @@ describe('evaluate', () => {
     const results = new Results(output);
     writeCard(results, collectCard(results));
     assert.deepEqual(hashes(), first);
+  });
+
+  it('measures again with LPIPS where its weights are given, and names them', async () => {
+    const about = { title: 'perceptual distance on AlexNet', network: 'n', sha256: `${'a'.repeat(64)}+b`, input: 'i' };
+    const lpips = {
+      about, dispose: () => {},
+      between: (a: Frames, b: Frames) => a.data.reduce((sum, grey, i) => sum + Math.abs(grey - b.data[i]), 0),
+    };
+    const before = readFileSync(join(output, 'card.json'), 'utf8');
+    assert.ok(!before.includes('"name": "lpips"'));
+    const other = join(folder, 'with-lpips');
+    cpSync(output, other, { recursive: true });
+    await evaluate({ ...options, output: other, segmenterHash: 'other', lpips });
+    const { card } = collectCard(new Results(other));
+    assert.deepEqual(card.manifest.lpips, about);
+    const own = card.metrics.filter(({ name }) => name === 'lpips');
+    assert.deepEqual(own.map(({ run }) => run), ['real', ...runs]);
+    for (const { run, title, sha256, value } of own) {
+      assert.equal(title, 'perceptual distance on AlexNet to the real pictures');
+      assert.equal(sha256, about.sha256);
+      assert.ok(run === 'real' ? value === 0 : value! > 0);
+    }
+    assert.throws(() => compareCards(readCard(output), card), /manifest\.lpips: nothing and something/);
   });
 
   it('compares a card with itself, and refuses one that was measured otherwise', () => {

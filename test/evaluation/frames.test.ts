@@ -224,7 +224,8 @@ describe('evaluate an image model', () => {
     const measured = await Promise.all([data, unscaled].map(async (root) => {
       const [source] = subjects.list(root, {});
       const [subject] = await subjects.read(source);
-      const { figures } = measureVideo(subject, subject.real, { segmenter: instruments.segmenter, overTime: null });
+      const { figures } = measureVideo(subject, subject.real,
+        { segmenter: instruments.segmenter, overTime: null, lpips: null });
       return { figures, pixel: subject.pixel };
     }));
     const [known, unknown] = measured;

@@ -1,4 +1,5 @@
 import type { Preset } from '../presets.ts';
+import { measuring, shortTraining } from './recipes.ts';
 import { imageEncoder, textEncoder } from './shapes.ts';
 
 /**
@@ -28,8 +29,7 @@ export function base(): Preset {
       text_encoder: textEncoder(width, 2, 4),
       image_encoder: imageEncoder(256, 16, 128, 64),
       global_adapter: { channels: 64, grid: 16, tokenGrid: 8, contextWidth: width },
-      scheduler: { prediction_type: 'v_prediction', timestep_spacing: 'quadratic' },
-      noisePrior: { shared: 0.65, progressive: 0.5, alongFlow: { shared: 0.9, progressive: 0.5 } },
+      ...shortTraining,
     },
     vae: {
       generator: { ...autoencoder, emaDecay: 0.995 },
@@ -63,18 +63,11 @@ export function base(): Preset {
       loop,
     },
     segmenter: {
-      network: { widths: [16, 24, 32, 48, 64, 96], groups: 8 },
-      optimization: {
-        trainBatchSize: 8, maxTrainSteps: 1000, learningRate: 2e-3, lrWarmupSteps: 50, emaDecay: 0.99,
-      },
-      loop,
+      network: { widths: [16, 24, 32, 48, 64, 96], groups: 8 }, optimization: { ...measuring, maxTrainSteps: 1000 }, loop,
     },
     echoVideo: {
       network: { size: 64, widths: [16, 24, 32, 32], groups: 8 },
-      optimization: {
-        trainBatchSize: 8, maxTrainSteps: 1500, learningRate: 2e-3, lrWarmupSteps: 50, emaDecay: 0.99,
-      },
-      loop,
+      optimization: { ...measuring, maxTrainSteps: 1500 }, loop,
     },
     fewShot: {
       optimization: {

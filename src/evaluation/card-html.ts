@@ -156,15 +156,17 @@ function rowsOf(metrics: readonly Metric[], runs: readonly string[]): string[][]
 }
 
 function manifestList({ manifest, made }: Card): string {
-  const { data, extractors, ...rest } = manifest;
+  const { data, extractors, lpips, ...rest } = manifest;
   const files = Object.values(data.clips).reduce((sum, clip) => sum + Object.keys(clip.files).length, 0);
   const rows: [string, string][] = [
     ...Object.entries(made).map(([name, value]) => [name, String(value)] as [string, string]),
-    ['data', `${data.n} ${unitName(manifest.frames)} of ${data.patients} patients, ${data.split} split; sha256 of ${files} ` +
-      'files in card.json'],
+    ['data', `${data.n} ${unitName(manifest.frames)} of ${data.patients} patients, ${data.split} split; sha256 of ` +
+      `${files} files in card.json`],
     ...Object.entries(rest).map(([name, value]) => [name, String(value ?? 'none')] as [string, string]),
     ...extractors.map(({ name, network, sha256, dimension, input }) =>
       [name, `${network}, ${dimension} features, sha256 ${sha256}; ${input}`] as [string, string]),
+    ...(lpips === undefined ? [] : [['lpips', `${lpips.network}, sha256 ${lpips.sha256}; ${lpips.input}`] as
+      [string, string]]),
   ];
   return `<dl>${rows.map(([name, value]) =>
     `<dt>${escapeHtml(name)}</dt><dd>${escapeHtml(value)}</dd>`).join('')}</dl>`;

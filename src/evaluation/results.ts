@@ -4,11 +4,11 @@
  * other, lossless (`asked.png` the mask's labels, `text-mask.png` a video), and result.json once it
  * is measured, beside it the features of the clip's videos, `features-<extractor>.safetensors`.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeAtomic } from '../frames/atomic.ts';
 import { floatFrames, labelFrames } from '../frames/frames.ts';
 import type { Frames, Labels } from '../frames/frames.ts';
+import { readJson, writeJson } from '../frames/json.ts';
 import { readPng, readPngIndices, writePng } from '../frames/png.ts';
 import type { FeatureRows } from '../metrics/features.ts';
 import { scope } from '../tensor/memory.ts';
@@ -226,16 +226,4 @@ export class Results {
 
 function identity({ segmenter, echoVideo, lpips }: MeasuredWith): string {
   return [segmenter, echoVideo, lpips?.sha256].join();
-}
-
-function writeJson(file: string, value: unknown): void {
-  writeAtomic(file, new TextEncoder().encode(`${JSON.stringify(value)}\n`));
-}
-
-function readJson(file: string): unknown {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8'));
-  } catch {
-    throw new Error(`${file}: expected JSON, got something else`);
-  }
 }

@@ -3,10 +3,10 @@
  * table it prints: slices.json (settings), and a folder a volume with strips of slices, lossless,
  * and result.json once it is measured.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeAtomic } from '../frames/atomic.ts';
 import { floatFrames, type Frames } from '../frames/frames.ts';
+import { readJson, writeJson } from '../frames/json.ts';
 import { readPng, writePng } from '../frames/png.ts';
 import { bootstrapMean, type Estimate } from '../metrics/bootstrap.ts';
 import { firstDifference } from '../training/loop.ts';
@@ -193,16 +193,4 @@ export function sliceReport(summary: SliceSummary): string {
 /** Writes report.json into the evaluation's folder. */
 export function writeSliceReport(folder: string, summary: SliceSummary): void {
   writeJson(join(folder, 'report.json'), summary);
-}
-
-function writeJson(file: string, value: unknown): void {
-  writeAtomic(file, new TextEncoder().encode(`${JSON.stringify(value)}\n`));
-}
-
-function readJson(file: string): unknown {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8'));
-  } catch {
-    throw new Error(`${file}: expected JSON, got something else`);
-  }
 }

@@ -5,7 +5,7 @@ import type { Path } from '../nn/path.ts';
 import { noGrad, scope } from '../tensor/memory.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 
-/** Beginnings of the sha256 of what torchvision publishes (its file names carry them), and the package's files whole. */
+/** Beginnings of the sha256 of torchvision's files (their names carry them), and of the package's files whole. */
 export const lpipsFiles = {
   alex: {
     trunk: ['7be5be79', '4df8aa71'],

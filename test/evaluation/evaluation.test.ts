@@ -180,7 +180,11 @@ describe('evaluate', () => {
     const other = join(folder, 'with-lpips');
     cpSync(output, other, { recursive: true });
     await evaluate({ ...options, output: other, segmenterHash: 'other', lpips });
-    const { card } = collectCard(new Results(other));
+    const content = collectCard(new Results(other));
+    writeCard(new Results(other), content);
+    const html = readFileSync(join(other, 'card.html'), 'utf8');
+    assert.ok(html.includes(about.sha256) && !html.includes('[object'));
+    const { card } = content;
     assert.deepEqual(card.manifest.lpips, about);
     const own = card.metrics.filter(({ name }) => name === 'lpips');
     assert.deepEqual(own.map(({ run }) => run), ['real', ...runs]);

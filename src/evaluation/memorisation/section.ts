@@ -1,11 +1,11 @@
 /** What an evaluation keeps of the gate, and the card's section on it. */
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { View } from '../../data/camus-folder.ts';
 import { readClipVideo } from '../../data/clips.ts';
-import { writeAtomic } from '../../frames/atomic.ts';
 import type { Frames } from '../../frames/frames.ts';
+import { readJson, writeJson } from '../../frames/json.ts';
 import { quantile } from '../../metrics/bootstrap.ts';
 import { shareOf } from '../../metrics/binomial.ts';
 import { splitClips } from './build.ts';
@@ -66,7 +66,7 @@ const keptSchema = z.strictObject({ index: text, verdicts: z.record(text, verdic
 export function keptVerdicts(output: string, id: string, index: string): Record<string, Verdict> | null {
   const file = verdictFile(output, id);
   if (!existsSync(file)) return null;
-  const parsed = keptSchema.safeParse(JSON.parse(readFileSync(file, 'utf8')));
+  const parsed = keptSchema.safeParse(readJson(file));
   return parsed.success && parsed.data.index === index ? parsed.data.verdicts : null;
 }
 
@@ -134,7 +134,7 @@ export function memorisationSection(
 ): Memorisation | null {
   const file = join(memorisationFolder(output), 'gate.json');
   if (!existsSync(file)) return null;
-  const gate = gateSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+  const gate = gateSchema.parse(readJson(file));
   const kept = clips.map(({ id }) => keptVerdicts(output, id, gate.index));
   if (kept.some((verdicts) => verdicts === null || runs.some((run) => !(run in verdicts)))) return null;
   const rows = ['real', ...runs].flatMap((run) => {
@@ -160,8 +160,4 @@ export function memorisationSection(
 
 function verdictFile(output: string, id: string): string {
   return join(output, 'clips', id, 'memorisation.json');
-}
-
-function writeJson(file: string, value: unknown): void {
-  writeAtomic(file, new TextEncoder().encode(`${JSON.stringify(value)}\n`));
 }

@@ -10,6 +10,7 @@ import { rootPath, type Path } from '../nn/path.ts';
 import { noGrad, scope } from '../tensor/memory.ts';
 import { crossEntropy, mseLoss } from '../tensor/ops.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
+import { varyGrey } from './grey-variation.ts';
 import { loopConfig, type Stage } from './loop.ts';
 import { Optimization, optimizationConfig } from './optimization.ts';
 import { shuffledOrder } from './order.ts';
@@ -68,14 +69,14 @@ export class EchoVideoStage implements Stage {
   }
 
   step(step: number): Record<string, number> {
-    const { trainBatchSize: size, gradientAccumulationSteps: micros } = this.config.optimization;
+    const { optimization: { trainBatchSize: size, gradientAccumulationSteps: micros }, greyRange } = this.config;
     const parts: Record<string, number> = {};
     const report = this.optimization.step(step, (micro) => {
       const first = (step * micros + micro) * size;
       const picks = Array.from({ length: size }, (_, i) => this.clips[this.order(first + i)]);
       const shifts = picks.map(({ beat, frames }, i) =>
         (beat.whole ? randomStream('shift', this.seed, first + i).integer(frames) : 0));
-      const shown = this.vary(clipTensor(picks, shifts), first);
+      const shown = varyGrey(clipTensor(picks, shifts), { range: greyRange, seed: this.seed, first });
       const losses = this.losses(this.read(shown), picks, shifts);
       for (const [name, value] of Object.entries(losses)) {
         parts[name] = (parts[name] ?? 0) + value.item() / micros;
@@ -181,15 +182,6 @@ export class EchoVideoStage implements Stage {
       }
       if (views[n] === viewNumber(view)) sums.view++;
     });
-  }
-
-  /** Another gain and gamma for each clip: it is the motion and the shape that are to be learned. */
-  private vary(shown: Tensor, first: number): Tensor {
-    const most = Math.log(this.config.greyRange);
-    const factors = (name: string) => tensor(Float32Array.from({ length: shown.shape[0] }, (_, i) =>
-      Math.exp(most * (2 * randomStream(name, this.seed, first + i).uniform() - 1))),
-    [shown.shape[0], 1, 1, 1, 1]);
-    return shown.clamp(1e-3, 1).log().mul(factors('gamma')).exp().mul(factors('gain')).clamp(0, 1);
   }
 }
 

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { byteFrames, type Frames } from '../frames/frames.ts';
-import { randomStream } from '../frames/random.ts';
 import { dice } from '../metrics/dice.ts';
 import { saveSegmenter } from '../metrics/segmenter-folder.ts';
 import {
@@ -9,6 +8,7 @@ import {
 import { rootPath, type Path } from '../nn/path.ts';
 import { noGrad, scope } from '../tensor/memory.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
+import { varyGrey } from './grey-variation.ts';
 import { loopConfig, type Stage } from './loop.ts';
 import { Optimization, optimizationConfig } from './optimization.ts';
 import { shuffledOrder } from './order.ts';
@@ -70,11 +70,11 @@ export class SegmenterStage implements Stage {
   }
 
   step(step: number): Record<string, number> {
-    const { trainBatchSize: size, gradientAccumulationSteps: micros } = this.config.optimization;
+    const { optimization: { trainBatchSize: size, gradientAccumulationSteps: micros }, greyRange } = this.config;
     return { ...this.optimization.step(step, (micro) => {
       const first = (step * micros + micro) * size;
       const picks = Array.from({ length: size }, (_, i) => this.pick(first + i));
-      return this.loss(this.vary(pictures(picks), first), picks);
+      return this.loss(varyGrey(pictures(picks), { range: greyRange, seed: this.seed, first }), picks);
     }) };
   }
 
@@ -136,18 +136,6 @@ export class SegmenterStage implements Stage {
     const { mixedPrecision } = this.config.optimization;
     const x = shown.to(this.path.device).to(mixedPrecision === 'bf16' ? 'bfloat16' : 'float32');
     return segmentationLoss(this.segmenter.call(x), this.oneHot(picks));
-  }
-
-  /**
-   * Another gain and gamma for each picture, so that it is the shape that is learned and not the
-   * gain: a generated video may be a little brighter or darker than real ones.
-   */
-  private vary(shown: Tensor, first: number): Tensor {
-    const most = Math.log(this.config.greyRange);
-    const factors = (name: string) => tensor(Float32Array.from({ length: shown.shape[0] }, (_, i) =>
-      Math.exp(most * (2 * randomStream(name, this.seed, first + i).uniform() - 1))),
-    [shown.shape[0], 1, 1, 1]);
-    return shown.clamp(1e-3, 1).log().mul(factors('gamma')).exp().mul(factors('gain')).clamp(0, 1);
   }
 
   private oneHot(picks: readonly FrameOf[]): Tensor {

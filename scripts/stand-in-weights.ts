@@ -1,6 +1,6 @@
 /**
  * stand-in-weights.ts FOLDER: networks of preset paper with random weights, in the layouts and sizes of the public
- * ones (Stable Diffusion 1.5's U-Net, autoencoder, text encoder and tokenizer, MedSAM's image encoder), 4.5 GB, and
+ * ones (Stable Diffusion 1.5's U-Net, autoencoder, text encoder and tokenizer, MedSAM's image encoder), 4.4 GiB, and
  * FOLDER/paper.yaml that names them: to rehearse docs/paper.md on one's own data before the real ones are fetched.
  */
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';

@@ -106,8 +106,7 @@ export function makeCard(
   settings: Settings, summary: Summary, distances: readonly SetDistance[],
 ): CardContent {
   const { model, sampler, numInferenceSteps, guidanceScale, precision, base, seed } = settings;
-  const [{ measuring, ...measuredWith }] = results;
-  const { segmenter, echoVideo, lpips } = measuredWith;
+  const { segmenter, echoVideo, lpips, measuring } = results[0];
   const extractors = new Map(distances.map(({ extractor }) => [extractor.name, extractor]));
   const card: Card = {
     kind: cardKind, version: cardVersion,
@@ -124,7 +123,7 @@ export function makeCard(
       ...(lpips === undefined ? {} : { lpips }),
     },
     made: { model, sampler, numInferenceSteps, guidanceScale, precision, base: [...base] },
-    metrics: [...distances.flatMap(distanceMetrics), ...figureMetrics(summary, measuredWith)],
+    metrics: [...distances.flatMap(distanceMetrics), ...figureMetrics(summary, results[0])],
     ...(settings.frames === 1 ? { leftOut: [...overTime] } : {}),
     clips: results.map(({ id, patient, view, phase, runs }) => ({
       id, patient, view, ...(phase === undefined ? {} : { phase }),
@@ -138,12 +137,12 @@ export function makeCard(
 const bySegmenter = /^(dice|hausdorff|hausdorff95|ef|ridge|area-roughness)(-|$)/;
 
 function figureMetrics(summary: Summary, { segmenter, echoVideo, lpips }: MeasuredWith): Metric[] {
+  const hashes: Partial<Record<FigureName, string | null>> = { 'view-accuracy': echoVideo, lpips: lpips?.sha256 };
   return figures.flatMap(({ name, title, unit, digits, better }) =>
     Object.entries(summary.runs).flatMap(([run, row]) => {
       const estimate = row[name];
       if (estimate === undefined) return [];
       const { n, mean: value, low, high } = estimate;
-      const hashes: Partial<Record<FigureName, string | null>> = { 'view-accuracy': echoVideo, lpips: lpips?.sha256 };
       const sha256 = hashes[name] ?? (bySegmenter.test(name) ? segmenter : null);
       const called = name === 'lpips' && lpips !== undefined ? `${lpips.title} to the real pictures` : title;
       return [{ name, title: called, unit, digits, better, run, n, value, low, high, sha256 }];

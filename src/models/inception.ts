@@ -6,6 +6,7 @@ import { BatchNorm2d } from '../nn/normalization.ts';
 import type { Path } from '../nn/path.ts';
 import { avgPool2d, cat, maxPool2d, upsampleBilinear2d } from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { expectPictures } from './pictures.ts';
 
 /** Where the features are taken, by their number: pytorch-fid's `--dims`. */
 export const inceptionLayers = [64, 192, 768, 2048] as const;
@@ -96,12 +97,7 @@ export class InceptionV3 extends Module<[Tensor, InceptionLayer?], Tensor> {
  * @returns (n, 3, 299, 299)
  */
 export function inceptionInput(pictures: Tensor): Tensor {
-  const [count, channels] = pictures.shape;
-  if (pictures.rank !== 4 || (channels !== 1 && channels !== 3)) {
-    throw new Error(
-      `inception: expected pictures (n, 1 or 3, h, w), got ${pictures.shape.join('x')}`,
-    );
-  }
+  const [count] = expectPictures('inception', pictures);
   const resized = upsampleBilinear2d(pictures, [299, 299], false).mul(2).sub(1);
   return resized.expand([count, 3, 299, 299]).contiguous();
 }

@@ -4,6 +4,7 @@ import { Module } from '../nn/module.ts';
 import type { Path } from '../nn/path.ts';
 import { maxPool2d, tensor } from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { expectPictures } from './pictures.ts';
 
 /** A layer of a trunk at its place in torchvision's `features`. */
 interface TrunkLayer {
@@ -128,9 +129,6 @@ export class Lpips extends Module<[Tensor, Tensor], Tensor> {
  * @returns (n, 3, h, w) in [-1, 1], grey repeated: the package's `normalize=True`
  */
 export function lpipsInput(pictures: Tensor): Tensor {
-  const [count, channels, height, width] = pictures.shape;
-  if (pictures.rank !== 4 || (channels !== 1 && channels !== 3)) {
-    throw new Error(`lpips: expected pictures (n, 1 or 3, h, w), got ${pictures.shape.join('x')}`);
-  }
+  const [count, , height, width] = expectPictures('lpips', pictures);
   return pictures.mul(2).sub(1).expand([count, 3, height, width]).contiguous();
 }

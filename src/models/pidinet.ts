@@ -4,6 +4,7 @@ import { Module } from '../nn/module.ts';
 import type { Path } from '../nn/path.ts';
 import { cat, maxPool2d, tensor, upsampleBilinear2d } from '../tensor/ops.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { expectPictures } from './pictures.ts';
 import { pixelDifferenceAt } from './pixel-difference.ts';
 
 export interface PidinetConfig {
@@ -95,10 +96,7 @@ export class Pidinet extends Module<[Tensor], Tensor> {
  * @returns (n, 3, h, w)
  */
 export function pidinetInput(pictures: Tensor): Tensor {
-  const [count, channels, height, width] = pictures.shape;
-  if (pictures.rank !== 4 || (channels !== 1 && channels !== 3)) {
-    throw new Error(`pidinet: expected pictures (n, 1 or 3, h, w), got ${pictures.shape.join('x')}`);
-  }
+  const [count, , height, width] = expectPictures('pidinet', pictures);
   const { device } = pictures;
   const shown = pictures.expand([count, 3, height, width]);
   return shown.sub(tensor(MEAN, [1, 3, 1, 1], { device }))

@@ -1,6 +1,6 @@
 import type { Preset } from '../presets.ts';
 import { measuring, shortTraining } from './recipes.ts';
-import { imageEncoder, textEncoder } from './shapes.ts';
+import { autoencoder, imageEncoder, textEncoder, unet } from './shapes.ts';
 
 /**
  * The paper's size, 256x256 and 16 frames, without anybody's weights: preset `small` with one level more and
@@ -9,31 +9,21 @@ import { imageEncoder, textEncoder } from './shapes.ts';
 export function base(): Preset {
   const loop = { checkpointingSteps: 500, validationSteps: 500, previewSteps: 1000, loggingSteps: 10 };
   const width = 128;
-  const autoencoder = { trainBatchSize: 4, maxTrainSteps: 4000, learningRate: 1e-3, lrWarmupSteps: 100 };
+  const recipe = { trainBatchSize: 4, maxTrainSteps: 4000, learningRate: 1e-3, lrWarmupSteps: 100 };
   return {
     model: {
       resolution: 256,
       frames: 16,
-      vae: {
-        in_channels: 1, out_channels: 1, block_out_channels: [32, 64, 128], layers_per_block: 1,
-        latent_channels: 8, norm_num_groups: 8, sample_size: 256, scaling_factor: 1, linearShortcut: true,
-      },
-      unet: {
-        sample_size: 64, in_channels: 8, out_channels: 8, localChannels: 8,
-        block_out_channels: [64, 128, 256, 384],
-        down_block_types: ['DownBlock2D', ...Array(3).fill('CrossAttnDownBlock2D')],
-        up_block_types: [...Array(3).fill('CrossAttnUpBlock2D'), 'UpBlock2D'],
-        layers_per_block: 1, cross_attention_dim: width, attention_head_dim: 4, norm_num_groups: 16,
-        temporalWithoutSpatial: true,
-      },
+      vae: autoencoder(256, [32, 64, 128]),
+      unet: unet(256, [64, 128, 256, 384], width),
       text_encoder: textEncoder(width, 2, 4),
       image_encoder: imageEncoder(256, 16, 128, 64),
       global_adapter: { channels: 64, grid: 16, tokenGrid: 8, contextWidth: width },
       ...shortTraining,
     },
     vae: {
-      generator: { ...autoencoder, emaDecay: 0.995 },
-      discriminator: { ...autoencoder, learningRate: 5e-4 },
+      generator: { ...recipe, emaDecay: 0.995 },
+      discriminator: { ...recipe, learningRate: 5e-4 },
       loss: { spectrumWeight: 0.01, adversarialWeight: 0.1 },
       cropSize: 96,
       textureStart: 3000,

@@ -1,39 +1,28 @@
 import type { Preset } from '../presets.ts';
 import { measuring, shortTraining } from './recipes.ts';
-import { imageEncoder, textEncoder } from './shapes.ts';
+import { autoencoder, imageEncoder, textEncoder, unet } from './shapes.ts';
 
 /** The released model: 128x128, 16 frames, 110 minutes on two cores, a clip in half a minute. */
 export function small(): Preset {
   const loop = { checkpointingSteps: 250, validationSteps: 250, previewSteps: 500, loggingSteps: 10 };
   const width = 96;
-  const autoencoder = {
+  const recipe = {
     trainBatchSize: 4, maxTrainSteps: 3500, learningRate: 2e-3, lrWarmupSteps: 50,
   };
   return {
     model: {
       resolution: 128,
       frames: 16,
-      // 4x less in each direction and 8 channels: what speckle needs so that decoding does not blur it.
-      vae: {
-        in_channels: 1, out_channels: 1, block_out_channels: [16, 32, 64], layers_per_block: 1,
-        latent_channels: 8, norm_num_groups: 8, sample_size: 128, scaling_factor: 1, linearShortcut: true,
-      },
-      unet: {
-        sample_size: 32, in_channels: 8, out_channels: 8, localChannels: 8,
-        block_out_channels: [48, 96, 192],
-        down_block_types: ['DownBlock2D', 'CrossAttnDownBlock2D', 'CrossAttnDownBlock2D'],
-        up_block_types: ['CrossAttnUpBlock2D', 'CrossAttnUpBlock2D', 'UpBlock2D'],
-        layers_per_block: 1, cross_attention_dim: width, attention_head_dim: 4, norm_num_groups: 16,
-        temporalWithoutSpatial: true,
-      },
+      vae: autoencoder(128, [16, 32, 64]),
+      unet: unet(128, [48, 96, 192], width),
       text_encoder: textEncoder(width, 2, 4),
       image_encoder: imageEncoder(128, 8, 96, 64),
       global_adapter: { channels: 64, grid: 16, tokenGrid: 8, contextWidth: width },
       ...shortTraining,
     },
     vae: {
-      generator: { ...autoencoder, emaDecay: 0.995 },
-      discriminator: { ...autoencoder, learningRate: 1e-3 },
+      generator: { ...recipe, emaDecay: 0.995 },
+      discriminator: { ...recipe, learningRate: 1e-3 },
       loss: { spectrumWeight: 0.01, adversarialWeight: 0.1 },
       cropSize: 64,
       textureStart: 2700,

@@ -43,6 +43,11 @@ export function fadeAtBorder(edges: Float32Array, { depth, unit }: SketchPlace):
   for (let i = 0; i < edges.length; i++) edges[i] *= clamp((depth[i] - 1.5 * unit) / (2 * unit));
 }
 
+/** Nothing is left of an edge there. */
+export function hasFaded(index: number, { depth, unit }: SketchPlace): boolean {
+  return depth[index] <= 1.5 * unit;
+}
+
 /** Adds the sector's outline to lines in [0,1], in place. */
 export function addOutline(lines: Float32Array, place: SketchPlace): void {
   const { depth, unit } = place;

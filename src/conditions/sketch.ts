@@ -7,7 +7,7 @@ import { checkFrames, floatFrames, plane } from '../frames/frames.ts';
 import type { Frames, Labels } from '../frames/frames.ts';
 import { samplePlane } from '../frames/sample-plane.ts';
 import {
-  addOutline, clamp, ease, fadeAtBorder, fillOutside, percentile, sketchPlace,
+  addOutline, clamp, ease, fadeAtBorder, fillOutside, hasFaded, percentile, sketchPlace, type SketchPlace,
 } from './sketch-place.ts';
 import { slopePlanes, smoothPlane } from './smoothing.ts';
 
@@ -30,7 +30,7 @@ export function extractSketch(frame: Frames, sector: Labels | null = null): Fram
   const { height, width } = frame;
   const place = sketchPlace(frame, sector);
   const { inside, unit } = place;
-  const edges = edgeStrength(fillOutside(frame.data, place), height, width, unit);
+  const edges = edgeStrength(fillOutside(frame.data, place), place);
   fadeAtBorder(edges, place);
   const strongest = percentile(edges, inside, 0.985);
   const around = smoothPlane(edges, height, width, 12 * unit);
@@ -45,46 +45,44 @@ export function extractSketch(frame: Frames, sector: Labels | null = null): Fram
   return floatFrames({ channels: 1, frames: 1, height, width }, data);
 }
 
-/** Mean over the scales of the thinned slope, each scale by its own spread. */
-function edgeStrength(
-  values: Float32Array,
-  height: number,
-  width: number,
-  unit: number,
-): Float32Array {
+/** Mean over the scales of the thinned slope, each scale by its own spread; zero where it fades. */
+function edgeStrength(values: Float32Array, place: SketchPlace): Float32Array {
+  const { height, width, unit } = place;
   const total = new Float32Array(values.length);
   for (const { sigma, share } of SCALES) {
     const smooth = smoothPlane(values, height, width, sigma * unit);
     const slopes = slopePlanes(smooth, height, width);
-    const thin = thinEdges(slopes, height, width, sigma * unit);
+    const thin = thinEdges(slopes, place, sigma * unit);
     // A slope falls with the scale as 1 / sigma: this puts the scales on one footing.
     for (let i = 0; i < total.length; i++) total[i] += share * thin[i] * sigma;
   }
   return total;
 }
 
-/** Slope magnitude, less where the neighbours across the edge are steeper: thick, soft ridges. */
+/**
+ * Slope magnitude, less where the neighbours across the edge are steeper: thick, soft ridges. Of
+ * the pixels that `fadeAtBorder` leaves.
+ */
 function thinEdges(
-  slopes: { x: Float32Array; y: Float32Array },
-  height: number,
-  width: number,
-  reach: number,
+  slopes: { x: Float32Array; y: Float32Array }, place: SketchPlace, reach: number,
 ): Float32Array {
+  const { height, width } = place;
   const size = slopes.x.map((x, i) => Math.hypot(x, slopes.y[i]));
   const result = new Float32Array(size.length);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
       const at = y * width + x;
-      if (size[at] < 1e-6) continue;
+      if (size[at] < 1e-6 || hasFaded(at, place)) continue;
       const dx = (slopes.x[at] / size[at]) * reach;
       const dy = (slopes.y[at] / size[at]) * reach;
-      const ahead = samplePlane(size, height, width, x + 0.8 * dx, y + 0.8 * dy);
-      const behind = samplePlane(size, height, width, x - 0.8 * dx, y - 0.8 * dy);
-      const crest = Math.min(1, size[at] / Math.max(ahead, behind, 1e-9)) ** 4;
       // A wide ramp (depth gain, near-field haze) is as steep further on; a wall is not.
       const farAhead = samplePlane(size, height, width, x + 1.7 * dx, y + 1.7 * dy);
       const farBehind = samplePlane(size, height, width, x - 1.7 * dx, y - 1.7 * dy);
       const sharp = clamp((2 * size[at] - farAhead - farBehind) / size[at] - 0.15);
+      if (sharp === 0) continue;
+      const ahead = samplePlane(size, height, width, x + 0.8 * dx, y + 0.8 * dy);
+      const behind = samplePlane(size, height, width, x - 0.8 * dx, y - 0.8 * dy);
+      const crest = Math.min(1, size[at] / Math.max(ahead, behind, 1e-9)) ** 4;
       result[at] = size[at] * crest * sharp;
     }
   }

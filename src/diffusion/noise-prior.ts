@@ -1,6 +1,4 @@
 import { z } from 'zod';
-import { scope } from '../tensor/memory.ts';
-import { stack } from '../tensor/ops.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 
 /**
@@ -40,7 +38,42 @@ export function correlateFrames(x: Tensor, config: NoiseCorrelation): Tensor {
   const frames = x.shape[0];
   if (frames === 1 || noiseCorrelation(config, 1) === 0) return x;
   const mixing = Float32Array.from(cholesky(frames, (i, j) => noiseCorrelation(config, Math.abs(i - j))));
-  return tensor(mixing, [frames, frames]).matmul(x.reshape([frames, -1])).reshape(x.shape);
+  return tensor(mixing, [frames, frames], { device: x.device }).matmul(x.reshape([frames, -1])).reshape(x.shape);
+}
+
+/** How the noise of a clip travels: a function of the clip's flow and of the latent grid. */
+export interface NoiseTravel {
+  /** The pixel of frame 0 at which the material of each pixel lay, f H W. */
+  readonly origins: Int32Array;
+  /** What makes each cell's sum standard normal again, f h w. */
+  readonly scales: Float32Array;
+}
+
+/**
+ * @param origins f H W
+ * @param grid (h, w), divisors of H and W
+ */
+export function noiseTravel(
+  origins: Int32Array, [f, height, width]: readonly [f: number, H: number, W: number],
+  [h, w]: readonly [h: number, w: number],
+): NoiseTravel {
+  const [rows, columns] = [height / h, width / w];
+  const scales = new Float32Array(f * h * w);
+  const cell = new Int32Array(rows * columns);
+  for (let at = 0; at < scales.length; at++) {
+    const [t, y, x] = [Math.floor(at / (h * w)), Math.floor(at / w) % h, at % w];
+    const corner = (t * height + y * rows) * width + x * columns;
+    for (let i = 0; i < cell.length; i++) {
+      cell[i] = origins[corner + Math.floor(i / columns) * width + (i % columns)];
+    }
+    // Material that spreads over n pixels counts n^2 times: so many pairs of pixels share theirs.
+    let pairs = cell.length;
+    for (let i = 1; i < cell.length; i++) {
+      for (let j = 0; j < i; j++) if (cell[i] === cell[j]) pairs += 2;
+    }
+    scales[at] = 1 / Math.sqrt(pairs);
+  }
+  return { origins, scales };
 }
 
 /**
@@ -50,25 +83,21 @@ export function correlateFrames(x: Tensor, config: NoiseCorrelation): Tensor {
  *
  * @param fine standard normal numbers, (f, c, H, W); pixel i of each frame belongs to the material that lay
  *   at pixel i of frame 0
- * @param origins that pixel for every pixel of every frame, f H W; null where nothing moves
+ * @param travel null where nothing moves
  * @param grid (h, w), divisors of H and W
- * @returns (f, c, h, w), standard normal
+ * @returns (f, c, h, w), standard normal, on the device of `fine`
  */
 export function gatherNoise(
-  fine: Tensor, origins: Int32Array | null, [h, w]: readonly [h: number, w: number],
+  fine: Tensor, travel: NoiseTravel | null, [h, w]: readonly [h: number, w: number],
 ): Tensor {
   const [f, c, height, width] = fine.shape;
   const [rows, columns] = [height / h, width / w];
   const sums = (x: Tensor) => x.reshape([f, c, h, rows, w, columns]).sum([3, 5]);
-  if (origins === null) return sums(fine).div(Math.sqrt(rows * columns));
-  const index = tensor(origins, [f, 1, height * width]).to('int64');
+  if (travel === null) return sums(fine).div(Math.sqrt(rows * columns));
+  const { device } = fine;
+  const index = tensor(travel.origins, [f, 1, height * width], { device }).to('int64');
   const carried = fine.reshape([f, c, height * width]).gather(2, index.expand([f, c, height * width]));
-  const scales = Array.from({ length: f }, (_, t) => scope(() => {
-    const cells = index.select(0, t).reshape([h, rows, w, columns]).transpose(1, 2).reshape([h, w, rows * columns]);
-    // material that spreads over n pixels counts n^2 times: so many pairs of pixels share theirs
-    return cells.unsqueeze(3).eq(cells.unsqueeze(2)).sum([2, 3]).to('float32').rsqrt();
-  }));
-  return sums(carried).mul(stack(scales).unsqueeze(1));
+  return sums(carried).mul(tensor(travel.scales, [f, 1, h, w], { device }));
 }
 
 /** The lower triangle L with L L^T = C, [size][size]. */

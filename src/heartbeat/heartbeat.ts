@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { conditionOf, conditions, type ConditionName } from '../conditions/condition.ts';
 import { followMaterial } from '../conditions/material.ts';
-import { correlateFrames, gatherNoise, noisePriorConfig } from '../diffusion/noise-prior.ts';
+import {
+  correlateFrames, gatherNoise, noisePriorConfig, noiseTravel, type NoiseTravel,
+} from '../diffusion/noise-prior.ts';
 import { NoiseSchedule, schedulerConfig } from '../diffusion/schedule.ts';
 import type { Frames } from '../frames/frames.ts';
 import { GlobalAdapter, GlobalAdapterConfig } from '../models/adapter.ts';
@@ -64,6 +66,18 @@ export interface ConditionBatch {
 
 /** What moves in a clip: the flow condition, 2 f h w, and its strength. */
 export interface Motion { readonly flow: Frames; readonly strength: number }
+
+export interface ClipNoiseOptions {
+  /** The model's number of frames by default. */
+  readonly frames?: number;
+  /** Null where nothing moves. */
+  readonly travel?: NoiseTravel | null;
+  /**
+   * Who draws the noise that travels, of which there is a number for each pixel: the processor, so that every
+   * device samples the same clip, or the device itself, whose own numbers train as well and cost nothing.
+   */
+  readonly fineDrawnBy?: string;
+}
 
 /** Strength of a condition for each clip of the batch: 0 drops it, 1 is as trained. */
 export type Strength = (name: ConditionName) => readonly number[];
@@ -146,22 +160,28 @@ export class HeartBeat {
     return [frames, this.config.vae.latent_channels, this.latentSize, this.latentSize];
   }
 
+  /** How a clip's noise travels along its flow; null for a model whose noise stays in its place. */
+  noiseTravel({ flow, strength }: Motion): NoiseTravel | null {
+    if (this.config.noisePrior.alongFlow === null) return null;
+    const { frames, height, width } = flow;
+    return noiseTravel(followMaterial(flow, strength), [frames, height, width], [this.latentSize, this.latentSize]);
+  }
+
   /**
-   * The noise of one clip, (f, c, h, w): a function of (seed, key), and of the motion when the noise prior
-   * travels along a flow. The first frame's is the same whatever moves.
+   * The noise of one clip, (f, c, h, w) on the U-Net's device: a function of (seed, key), and of the motion when
+   * the noise prior travels along a flow. The first frame's is the same whatever moves.
    */
-  clipNoise(
-    seed: number | bigint, key: readonly (string | number)[], frames = this.config.frames,
-    motion: Motion | null = null,
-  ): Tensor {
+  clipNoise(seed: number | bigint, key: readonly (string | number)[], options: ClipNoiseOptions = {}): Tensor {
     const { noisePrior: { alongFlow, ...still }, resolution } = this.config;
+    const { frames = this.config.frames, travel = null, fineDrawnBy = 'cpu' } = options;
+    const { device } = this.components.unet;
     const [f, c, h, w] = this.latentShape(frames);
-    if (alongFlow === null || frames === 1) return correlateFrames(noise(seed, key, [f, c, h, w]), still);
     return scope(() => {
-      const white = noise(seed, key, [f, c, resolution, resolution]);
-      if (motion === null) return gatherNoise(correlateFrames(white, still), null, [h, w]);
-      const origins = followMaterial(motion.flow, motion.strength);
-      return gatherNoise(correlateFrames(white, alongFlow), origins, [h, w]);
+      if (alongFlow === null || frames === 1) {
+        return correlateFrames(noise(seed, key, [f, c, h, w]).to(device), still);
+      }
+      const white = noise(seed, key, [f, c, resolution, resolution], fineDrawnBy).to(device);
+      return gatherNoise(correlateFrames(white, travel === null ? still : alongFlow), travel, [h, w]);
     });
   }
 

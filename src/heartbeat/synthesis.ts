@@ -54,8 +54,8 @@ export async function synthesize(
     const batch = conditionBatch(model, inputs);
     const flow = inputs.flow as Frames | undefined;
     const [obeyed] = strength('flow');
-    const motion = flow === undefined || obeyed === 0 ? null : { flow, strength: obeyed };
-    const noise = model.clipNoise(seed, ['latent'], frames, motion).to(model.components.unet.device);
+    const travel = flow === undefined || obeyed === 0 ? null : model.noiseTravel({ flow, strength: obeyed });
+    const noise = model.clipNoise(seed, ['latent'], { frames, travel });
     const prior = (inputs.image as Frames | undefined) ?? null;
     const start = model.start(noise, sampler.timesteps[0], prior, ...strength('image'));
     const unconditional = { ...batch, prompts: [''], image: null };

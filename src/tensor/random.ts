@@ -36,16 +36,18 @@ export function manualSeed(seed: number | bigint, device: Device = 'cpu'): void 
 }
 
 /**
- * Standard normal float32 numbers on the CPU, a function of (seed, key) alone: the same for a clip
- * whatever its batch or the number of processes (DESIGN section 5).
+ * Standard normal float32 numbers, a function of (seed, key) alone: the same for a clip whatever its
+ * batch or the number of processes (DESIGN section 5). Drawn by the CPU, or by `device`, whose
+ * numbers are others.
  */
 export function noise(
   seed: number | bigint,
   key: readonly (string | number)[],
   shape: readonly number[],
+  device: Device = 'cpu',
 ): Tensor {
   const digest = createHash('sha256')
     .update(JSON.stringify([String(seed), ...key]))
     .digest();
-  return randn(shape, { generator: generator(digest.readBigUInt64LE(0)) });
+  return randn(shape, { generator: generator(digest.readBigUInt64LE(0), device), device });
 }

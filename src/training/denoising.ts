@@ -1,6 +1,7 @@
 import {
   conditions, dropConditions, type ConditionDropout, type ConditionName,
 } from '../conditions/condition.ts';
+import type { NoiseTravel } from '../diffusion/noise-prior.ts';
 import { addNoise, predictionTarget } from '../diffusion/objective.ts';
 import { randomStream } from '../frames/random.ts';
 import type { HeartBeat } from '../heartbeat/heartbeat.ts';
@@ -58,8 +59,8 @@ export function denoisingLoss(
   const drawn = each(({ key }) => noise(seed, ['posterior', ...key], shape));
   const z0 = model.vae.scaleLatents(mean.to(device).add(std.to(device).mul(drawn)));
   const epsilon = each(({ clip, key }, i) => {
-    const flow = frames > 1 && kept[i]('flow') > 0 ? flowOf(clip) : null;
-    return model.clipNoise(seed, ['epsilon', ...key], frames, flow && { flow, strength: 1 });
+    const travel = frames > 1 && kept[i]('flow') > 0 ? travelOf(clip, model) : null;
+    return model.clipNoise(seed, ['epsilon', ...key], { frames, travel, fineDrawnBy: device });
   });
   const perFrame = t.flatMap((step) => Array<number>(frames).fill(step));
   const zt = addNoise(model.schedule, z0, epsilon, perFrame);
@@ -72,8 +73,8 @@ export function denoisingLoss(
     const { name, single } = condition;
     if (!model.localEncoders.has(name) || kept.every((keep) => keep(name) === 0)) continue;
     const shown = single ? samples.map(({ clip, frames }) => ({ clip, frame: frames[0] })) : picks;
-    const planes = conditionPlanes(name, shown, condition.channels(model.config.classes));
-    local.set(name, planes.to(device).to(dtype));
+    const planes = conditionPlanes(name, shown, condition.channels(model.config.classes), device);
+    local.set(name, planes.to(dtype));
   }
   const control = model.control(
     {
@@ -84,6 +85,19 @@ export function denoisingLoss(
     (name) => kept.map((keep) => keep(name)), frames, options.training);
   const prediction = model.denoise(zt.to(dtype), t, control).to('float32');
   return mseLoss(prediction, predictionTarget(model.schedule, z0, epsilon, perFrame));
+}
+
+/** Of the clips of this process: the same at every visit. */
+const travels = new WeakMap<PreparedClip, { readonly grid: number; readonly travel: NoiseTravel | null }>();
+
+function travelOf(clip: PreparedClip, model: HeartBeat): NoiseTravel | null {
+  const grid = model.config.noisePrior.alongFlow === null ? 0 : model.latentSize;
+  const known = travels.get(clip);
+  if (known?.grid === grid) return known.travel;
+  const flow = grid === 0 ? null : flowOf(clip);
+  const travel = flow && model.noiseTravel({ flow, strength: 1 });
+  travels.set(clip, { grid, travel });
+  return travel;
 }
 
 /** Whether this clip can give this condition at all, and the model take it. */

@@ -3,7 +3,7 @@ import type { Frames } from '../frames/frames.ts';
 import { scope } from '../tensor/memory.ts';
 import { cat } from '../tensor/ops.ts';
 import { readSafetensorsHeader, readSafetensorsPart } from '../tensor/safetensors.ts';
-import { tensor, type Tensor } from '../tensor/tensor.ts';
+import { tensor, zeros, type Tensor } from '../tensor/tensor.ts';
 
 /**
  * Planes of one condition, frame by frame. `labels` are expanded to one plane a class in the batch,
@@ -88,11 +88,11 @@ function gather<T extends Uint8Array | Float32Array>(
 const bytes = (length: number) => new Uint8Array(length);
 const floats = (length: number) => new Float32Array(length);
 
-/** Grey pictures in [0,1]. n 1 H W */
-export function pictures(picks: readonly FrameOf[]): Tensor {
+/** Grey pictures in [0,1] on `device`. n 1 H W */
+export function pictures(picks: readonly FrameOf[], device = 'cpu'): Tensor {
   const { size } = picks[0].clip;
   const data = gather(picks, bytes, (clip) => clip.video, size * size);
-  return tensor(data, [picks.length, 1, size, size]).to('float32').div(255);
+  return tensor(data, [picks.length, 1, size, size], { device }).to('float32').div(255);
 }
 
 /** The mean of all frames of all clips, rounded to 8 bits: the model's `meanFrame`. */
@@ -111,22 +111,24 @@ export function labels(picks: readonly FrameOf[]): Tensor {
   return tensor(data, [picks.length, 1, size, size]);
 }
 
-/** Planes of a local condition; frames whose clip lacks it are zeros. n c H W */
+/** Planes of a local condition on `device`; frames whose clip lacks it are zeros. n c H W */
 export function conditionPlanes(
-  name: ConditionName, picks: readonly FrameOf[], channels: number,
+  name: ConditionName, picks: readonly FrameOf[], channels: number, device = 'cpu',
 ): Tensor {
   const { size } = picks[0].clip;
   const area = size * size;
   const kind = picks.map(({ clip }) => clip.planes.get(name)).find((found) => found !== undefined)?.kind;
-  if (kind === undefined) return tensor(floats(picks.length * channels * area), [picks.length, channels, size, size]);
+  const shape = [picks.length, channels, size, size];
+  if (kind === undefined) return zeros(shape, { device });
   if (kind === 'real') {
     const nothing = floats(channels * area * Math.max(...picks.map(({ frame }) => frame + 1)));
     const of = (clip: PreparedClip) => (clip.planes.get(name)?.data as Float32Array | undefined) ?? nothing;
-    return tensor(gather(picks, floats, of, channels * area), [picks.length, channels, size, size]);
+    return tensor(gather(picks, floats, of, channels * area), shape, { device });
   }
   const nothing = bytes(area * Math.max(...picks.map(({ frame }) => frame + 1)));
   const of = (clip: PreparedClip) => (clip.planes.get(name)?.data as Uint8Array | undefined) ?? nothing;
-  const data = tensor(gather(picks, bytes, of, area), [picks.length, 1, size, size]);
+  // bytes travel to the device, and become numbers there
+  const data = tensor(gather(picks, bytes, of, area), [picks.length, 1, size, size], { device });
   if (kind === 'unit') return data.to('float32').div(255);
   return cat(Array.from({ length: channels }, (_, label) => data.eq(label).to('float32')), 1);
 }

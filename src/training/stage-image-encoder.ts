@@ -114,7 +114,7 @@ export class ImageEncoderStage implements Stage {
 
   private logits(picks: readonly FrameOf[]): Tensor {
     const { device } = this.model.components.image_encoder;
-    return this.decoder.call(this.model.embedImage(pictures(picks).to(device)));
+    return this.decoder.call(this.model.embedImage(pictures(picks, device)));
   }
 
   private oneHot(picks: readonly FrameOf[]): Tensor {

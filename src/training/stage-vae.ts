@@ -106,16 +106,16 @@ export class VaeStage implements Stage {
   private crops(batch: number): Tensor {
     const { trainBatchSize: count } = this.config.generator;
     const indexes = Array.from({ length: count }, (_, i) => batch * count + i);
-    const whole = pictures(indexes.map((index) => this.frames[this.order(index)]));
+    const whole = pictures(indexes.map((index) => this.frames[this.order(index)]), this.device);
     const [, , height, width] = whole.shape;
     const side = Math.min(this.config.cropSize ?? height, height, width);
-    if (side === height && side === width) return whole.to(this.device);
+    if (side === height && side === width) return whole;
     const cut = indexes.map((index, i) => {
       const stream = randomStream('crop', this.seed, index);
       const [top, left] = [stream.integer(height - side + 1), stream.integer(width - side + 1)];
       return whole.narrow(0, i, 1).narrow(2, top, side).narrow(3, left, side);
     });
-    return cat(cut, 0).to(this.device);
+    return cat(cut, 0);
   }
 
   validate(): Record<string, number> {
@@ -131,7 +131,7 @@ export class VaeStage implements Stage {
     const picks = this.held.slice(0, 6);
     if (picks.length === 0) return {};
     const pair = this.generator.withEma(() => noGrad(() => scope(() => {
-      const target = pictures(picks).to(this.device);
+      const target = pictures(picks, this.device);
       const decoded = this.model.decode(this.model.vae.scaleLatents(this.model.encode(target).mode()));
       return [target, decoded].map((rows) => rows.to('float32').permute([1, 2, 0, 3]).contiguous().toFloat32());
     })));
@@ -202,7 +202,7 @@ export class VaeStage implements Stage {
     return this.generator.withEma(() => noGrad(() => {
       const out: number[] = [];
       for (let first = 0; first < frames.length; first += 8) {
-        out.push(...scope(() => [...figure(pictures(frames.slice(first, first + 8)).to(this.device)).toFloat32()]));
+        out.push(...scope(() => [...figure(pictures(frames.slice(first, first + 8), this.device)).toFloat32()]));
       }
       return out;
     }));

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { correlateFrames, gatherNoise, noiseCorrelation } from '../../src/diffusion/noise-prior.ts';
+import { correlateFrames, gatherNoise, noiseCorrelation, noiseTravel } from '../../src/diffusion/noise-prior.ts';
 import { scope } from '../../src/tensor/memory.ts';
 import { noise } from '../../src/tensor/random.ts';
 import { tensor } from '../../src/tensor/tensor.ts';
@@ -60,9 +60,10 @@ const golden = JSON.parse(
 test('gathers white noise along the material as numpy does', () => {
   const [f, height, width] = golden.shape;
   const fine = Float32Array.from({ length: f * 2 * height * width }, (_, i) => Math.sin(1.7 * i));
+  const grid = [height / golden.cell, width / golden.cell] as const;
   const got = scope(() => gatherNoise(
-    tensor(fine, [f, 2, height, width]), Int32Array.from(golden.origins),
-    [height / golden.cell, width / golden.cell]).toFloat32());
+    tensor(fine, [f, 2, height, width]), noiseTravel(Int32Array.from(golden.origins), golden.shape, grid),
+    grid).toFloat32());
   got.forEach((value, i) => assert.ok(Math.abs(value - golden.gathered[i]) < 1e-5, `${i}: ${value}`));
 });
 
@@ -79,7 +80,7 @@ function carried(from: (x: number, y: number) => [number, number]): [Float32Arra
   });
   const all = scope(() => {
     const fine = noise(5, ['fine'], [1, 40, side, side]).expand([2, 40, side, side]);
-    return gatherNoise(fine, origins, [grid, grid]).toFloat32();
+    return gatherNoise(fine, noiseTravel(origins, [2, side, side], [grid, grid]), [grid, grid]).toFloat32();
   });
   return [all.subarray(0, all.length / 2), all.subarray(all.length / 2)];
 }
@@ -117,7 +118,7 @@ test('nothing that moves: the same noise as that of the grid', () => {
   scope(() => {
     const fine = noise(2, ['fine'], [3, 2, 8, 8]);
     const still = Int32Array.from({ length: 3 * 64 }, (_, i) => i % 64);
-    const [a, b] = [gatherNoise(fine, null, [2, 2]).toFloat32(), gatherNoise(fine, still, [2, 2]).toFloat32()];
+    const [a, b] = [gatherNoise(fine, null, [2, 2]).toFloat32(), gatherNoise(fine, noiseTravel(still, [3, 8, 8], [2, 2]), [2, 2]).toFloat32()];
     a.forEach((value, i) => assert.ok(Math.abs(value - b[i]) < 1e-6));
   });
 });

@@ -4,10 +4,11 @@ import type { TrainingConfig } from '../training/config.ts';
 import type { Estimate } from '../training/estimate.ts';
 import type { Held } from '../training/look-costs.ts';
 import { configKey, stageNames, type StageName } from '../training/run-folder.ts';
-import { addConfigFlags, addMethodFlag, configSources, type RunFlags } from './clip-loading.ts';
+import { addConfigFlags, addMethodFlag, type RunFlags } from './clip-loading.ts';
 import { formatDuration } from './console/progress.ts';
 import { formatBytes, gpuMemoryUsed, memory, processor } from './machine.ts';
-import { addRecipeFlags, recipeOverrides, type RecipeFlags } from './recipe-flags.ts';
+import { addRecipeFlags, type RecipeFlags } from './recipe-flags.ts';
+import { resolveTraining } from './training-config.ts';
 
 const examples = `
 Examples:
@@ -38,10 +39,9 @@ export interface EstimateFlags extends Omit<RunFlags, 'data' | 'output' | 'cache
 }
 
 async function estimate(flags: EstimateFlags): Promise<void> {
-  const { resolveConfig } = await import('../training/config.ts');
   const { setThreads } = await import('../tensor/device.ts');
   if (flags.threads !== undefined) setThreads(flags.threads);
-  await printEstimate(flags.stage, resolveConfig(configSources(flags, recipeOverrides(flags.stage, flags))), flags);
+  await printEstimate(flags.stage, await resolveTraining(flags.stage, flags), flags);
 }
 
 /** Measures and prints one stage; `held` is what validations will see. */

@@ -11,7 +11,7 @@ const recipeFlags = [
   ['--lr-warmup-steps <n>', 'lrWarmupSteps', 'steps until the peak'],
   ['--lr-scheduler <name>', 'lrScheduler', 'cosine or constant'],
   ['--max-grad-norm <x>', 'maxGradNorm', 'gradient clipping'],
-  ['--mixed-precision <type>', 'mixedPrecision', 'no or bf16'],
+  ['--mixed-precision <type>', 'mixedPrecision', 'no, bf16, or auto: bf16 where the device computes it'],
 ] as const;
 
 export interface RecipeFlags extends Partial<Record<(typeof recipeFlags)[number][1], string>> {

@@ -85,27 +85,30 @@ async function run(flags: UsefulnessFlags): Promise<void> {
     throw new UserError(`--conditions: expected conditions of this model (${model.conditions.join(', ')}), ` +
       `got ${stranger}`, { exitCode: 2 });
   }
-  const { resolveConfig } = await import('../training/config.ts');
+  const { checkpointConfig } = await import('../training/checkpoint.ts');
+  const { resolveFor } = await import('../training/precision.ts');
   const { setThreads } = await import('../tensor/device.ts');
-  const { studyUsefulness } = await import('../study/usefulness.ts');
+  const { latestOfArms, studyUsefulness } = await import('../study/usefulness.ts');
   const { claimFolder } = await import('../training/stage-folder.ts');
   if (flags.threads !== undefined) setThreads(flags.threads);
   const { maxTrainSteps: most } = flags;
-  const config = resolveConfig({
+  const output = resolve(flags.output!);
+  const watch = consoleWatch();
+  const begun = latestOfArms(output);
+  const config = resolveFor('segmenter', {
     preset: flags.preset, seed: flags.seed, overrides: [...flags.set,
       ...(most === undefined ? [] : [`segmenter.optimization.maxTrainSteps=${most}`])],
-  });
+  }, { device: flags.device, checkpoint: begun === null ? null : checkpointConfig(begun), report: watch.report });
   catchSignals();
   const asked = { float32: 'float32', bf16: 'bfloat16' } as const;
   const dtype = flags.dtype === undefined ? chooseDType(flags.device) : asked[flags.dtype];
-  const output = resolve(flags.output!);
   const release = claimFolder(output, false);
   const loaded = loadModelFolder(checkpoint, { device: flags.device, dtype });
   try {
     const result = await studyUsefulness({
       model: loaded, modelHash: modelHash(checkpoint), config, conditions, data: flags.data!, output,
       clips: flags.clips, seed: flags.seed, numInferenceSteps: flags.steps,
-      guidanceScale: flags.guidanceScale, sampler: flags.sampler, device: flags.device, ...consoleWatch(),
+      guidanceScale: flags.guidanceScale, sampler: flags.sampler, device: flags.device, ...watch,
     });
     if (result === null) {
       throw new Interrupted(receivedSignal() ?? 'SIGINT',

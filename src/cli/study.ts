@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { Option, type Command } from 'commander';
 import type { StudyPart } from '../study/study.ts';
 import type { StudyConfig } from '../study/study-config.ts';
+import { configKey } from '../training/run-folder.ts';
 import { integer } from './console/flags.ts';
 import { expectWritable } from './console/output-folder.ts';
 import { formatDuration } from './console/progress.ts';
@@ -106,7 +107,10 @@ async function dryRun(study: StudyConfig, output: string, flags: StudyFlags): Pr
   const { estimateStage, estimateSampling } = await import('../training/estimate.ts');
   const { sharedConfig } = await import('../study/budget.ts');
   const dtype = chooseDType(flags.device);
-  const parts = studyParts(study, output);
+  const { recipePrecision } = await import('../training/precision.ts');
+  const parts = studyParts(study, output, {
+    device: flags.device, report: (line) => process.stderr.write(`${line}\n`),
+  });
   const missing = parts.filter((part) => part.done < part.total);
   const clip = missing.some(({ unit }) => unit === 'clips')
     ? await estimateSampling(sharedConfig(study), dtype, flags.device) : null;
@@ -122,7 +126,9 @@ async function dryRun(study: StudyConfig, output: string, flags: StudyFlags): Pr
   for (const part of parts) {
     const left = seconds(part);
     sum += left;
-    const state = part.done >= part.total ? 'done' : `missing, about ${formatDuration(left)}`;
+    const type = part.task === null ? ''
+      : { no: ', float32', bf16: ', bf16' }[recipePrecision(configKey(part.task.stage), part.task.config)];
+    const state = part.done >= part.total ? 'done' : `missing, about ${formatDuration(left)}${type}`;
     process.stdout.write(
       `${part.label.padEnd(width)}  ${`${part.done}/${part.total} ${part.unit}`.padStart(16)}  ${state}\n`);
   }

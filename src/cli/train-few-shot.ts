@@ -1,11 +1,12 @@
 /** `train few-shot`: a cardiac MRI model from an ultrasound model and few volumes. */
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { addRunFlags, clipStore, configSources, type RunFlags } from './clip-loading.ts';
+import { addRunFlags, clipStore, type RunFlags } from './clip-loading.ts';
 import { integer } from './console/flags.ts';
 import { expectWritable } from './console/output-folder.ts';
 import { catchSignals } from './console/signals.ts';
-import { addRecipeFlags, recipeOverrides, type RecipeFlags } from './recipe-flags.ts';
+import { addRecipeFlags, type RecipeFlags } from './recipe-flags.ts';
+import { resolveTraining } from './training-config.ts';
 import { addResumeFlag, watchTraining, type ResumeFlags } from './watch-training.ts';
 
 const examples = `
@@ -58,16 +59,14 @@ async function trainFewShotClaimed(flags: FewShotFlags): Promise<void> {
 
 async function train(flags: FewShotFlags, checkpoint: string, folder: string): Promise<void> {
   catchSignals();
-  const { resolveConfig } = await import('../training/config.ts');
   const { trainFewShot } = await import('../training/few-shot.ts');
   const { setThreads } = await import('../tensor/device.ts');
   if (flags.threads !== undefined) setThreads(flags.threads);
   const { volumes, fromScratch } = flags;
-  const config = resolveConfig(configSources(flags, [
-    ...recipeOverrides('few-shot', flags),
+  const config = await resolveTraining('few-shot', flags, [
     ...(volumes === undefined ? [] : [`fewShot.volumes=${volumes}`]),
     ...(fromScratch ? ['fewShot.fromScratch=true'] : []),
-  ]));
+  ], folder);
   const { onProgress: onPrepare, ...store } = clipStore(flags, config);
   const stopRequested = () => store.stopRequested?.() ?? false;
   await watchTraining(folder, 'few-shot', flags.resumeFromCheckpoint, (watched) => trainFewShot({

@@ -2,14 +2,13 @@
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { StageName } from '../training/runs.ts';
-import {
-  addMethodFlag, addRunFlags, clipStore, configSources, throwIfSignalled, type RunFlags,
-} from './clip-loading.ts';
+import { addMethodFlag, addRunFlags, clipStore, throwIfSignalled, type RunFlags } from './clip-loading.ts';
 import { expectWritable } from './console/output-folder.ts';
 import { catchSignals } from './console/signals.ts';
 import { extractorOverrides } from './extractor-flags.ts';
-import { addRecipeFlags, recipeOverrides, type RecipeFlags } from './recipe-flags.ts';
+import { addRecipeFlags, type RecipeFlags } from './recipe-flags.ts';
 import { registerFewShot } from './train-few-shot.ts';
+import { resolveTraining } from './training-config.ts';
 import { addResumeFlag, watchTraining, type ResumeFlags } from './watch-training.ts';
 
 const stages: readonly { name: StageName; summary: string }[] = [
@@ -71,17 +70,16 @@ async function train(name: StageName, flags: TrainFlags): Promise<void> {
   }
 }
 
-const sourcesOf = (name: StageName, flags: TrainFlags) =>
-  configSources(flags, [...extractorOverrides(flags), ...recipeOverrides(name, flags)]);
+const resolveStage = (name: StageName, flags: TrainFlags) =>
+  resolveTraining(name, flags, extractorOverrides(flags), join(resolve(flags.output), name));
 
 /** What this training takes, with the held-out patients of its data; neither reads clips nor writes. */
 async function dryRun(name: StageName, flags: TrainFlags): Promise<void> {
-  const { resolveConfig } = await import('../training/config.ts');
   const { setThreads } = await import('../tensor/device.ts');
   const { listClips } = await import('../data/clips.ts');
   const { printEstimate } = await import('./estimate.ts');
   if (flags.threads !== undefined) setThreads(flags.threads);
-  const config = resolveConfig(sourcesOf(name, flags));
+  const config = await resolveStage(name, flags);
   const { frames } = config.model;
   const listed = (split: 'training' | 'validation') => listClips(flags.data, { split, views: config.views, frames });
   const [clips, held] = [listed('training').length, listed('validation').length];
@@ -91,14 +89,13 @@ async function dryRun(name: StageName, flags: TrainFlags): Promise<void> {
 
 async function trainClaimed(name: StageName, flags: TrainFlags): Promise<void> {
   catchSignals();
-  const { resolveConfig } = await import('../training/config.ts');
   const { addLatents, loadSplit } = await import('../training/clip-store.ts');
   const { expectSources } = await import('../training/components.ts');
   const { dataSetName } = await import('../data/naming.ts');
   const { trainStage } = await import('../training/runs.ts');
   const { setThreads } = await import('../tensor/device.ts');
   if (flags.threads !== undefined) setThreads(flags.threads);
-  const config = resolveConfig(sourcesOf(name, flags));
+  const config = await resolveStage(name, flags);
 
   const run = resolve(flags.output);
   expectSources(name, config, run);

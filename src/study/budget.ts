@@ -1,14 +1,19 @@
 /** The same budget for every method: as many frames through the optimizer, whatever the stages. */
-import { resolveConfig, type TrainingConfig } from '../training/config.ts';
+import { resolveConfig, type ConfigSources, type TrainingConfig } from '../training/config.ts';
 import type { ModelStageName } from '../training/run-folder.ts';
 import { methodOf } from './methods.ts';
 import type { StudyConfig, StudyMethod } from './study-config.ts';
 
+/** How a study's training reads its sources; `resolveConfig` where only sizes and numbers of steps matter. */
+export type Resolve = (sources: ConfigSources) => TrainingConfig;
+
 /** The configuration of what all methods share. */
-export function sharedConfig({ preset, seed, views, set, steps }: StudyConfig): TrainingConfig {
+export function sharedConfig(
+  { preset, seed, views, set, steps }: StudyConfig, resolve: Resolve = resolveConfig,
+): TrainingConfig {
   const own = Object.entries(steps).flatMap(([stage, count]) =>
     (count === undefined ? [] : [`${stage}.optimization.maxTrainSteps=${count}`]));
-  return resolveConfig({
+  return resolve({
     preset, seed, overrides: [`views=[${views.join(',')}]`, ...set, ...own],
   });
 }
@@ -31,17 +36,17 @@ export interface Budget {
  * (to the nearest step).
  */
 export function methodConfig(
-  study: StudyConfig, method: StudyMethod,
+  study: StudyConfig, method: StudyMethod, resolve: Resolve = resolveConfig,
 ): { readonly config: TrainingConfig; readonly budget: Budget } {
   const shared = sharedConfig(study);
   const { stages } = methodOf(method.method);
   const changes = [`model.conditions=[${method.trainedWith.join(',')}]`, ...method.set];
   const { preset, seed, views, set } = study;
-  const resolved = (more: readonly string[]) => resolveConfig({
+  const sources = (more: readonly string[]): ConfigSources => ({
     preset, method: method.method, seed,
     overrides: [`views=[${views.join(',')}]`, ...set, ...changes, ...more],
   });
-  const before = resolved([]);
+  const before = resolveConfig(sources([]));
   const trained = stages.filter(isDenoising);
   const wanted = (['image', 'video'] as const).map((stage) => ({
     stage, frames: framesOfStep(stage, shared) * shared[stage].optimization.maxTrainSteps,
@@ -52,8 +57,8 @@ export function methodConfig(
       : wanted.find((entry) => entry.stage === stage)!.frames;
     return [stage, Math.max(1, Math.round(frames / framesOfStep(stage, before)))];
   })) as Budget['steps'];
-  const config = resolved(Object.entries(steps)
-    .map(([stage, count]) => `${stage}.optimization.maxTrainSteps=${count}`));
+  const config = resolve(sources(Object.entries(steps)
+    .map(([stage, count]) => `${stage}.optimization.maxTrainSteps=${count}`)));
   const frames = trained.reduce((sum, stage) => sum + steps[stage]! * framesOfStep(stage, config), 0);
   return { config, budget: { steps, frames } };
 }

@@ -51,7 +51,7 @@ export async function runStudy(options: StudyOptions): Promise<StudyFiles | null
   openStudy(study, output);
   try {
     const data = await provideData(options);
-    await runTrainings(trainingTasks(study, output), { ...options, data });
+    await runTrainings(trainingTasks(study, output, options), { ...options, data });
     const cells = cellsOf(study, output);
     const instruments = openInstruments(study, output, options.device);
     try {
@@ -167,8 +167,10 @@ export interface StudyPart {
 }
 
 /** What is done and what is missing; writes nothing. Clips of a phantom not yet made are counted. */
-export function studyParts(study: StudyConfig, output: string): StudyPart[] {
-  const trainings = trainingTasks(study, output).map((task): StudyPart => {
+export function studyParts(
+  study: StudyConfig, output: string, options: Pick<StudyOptions, 'device' | 'report'> = {},
+): StudyPart[] {
+  const trainings = trainingTasks(study, output, options).map((task): StudyPart => {
     const { done, total } = trainingState(task);
     return { label: `train ${task.of} ${task.stage}`, unit: 'steps', done, total, task };
   });

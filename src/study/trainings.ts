@@ -2,16 +2,17 @@
 import { existsSync, lstatSync, mkdirSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { readModelIndex } from '../heartbeat/model-folder.ts';
-import { findCheckpoint, listCheckpoints } from '../training/checkpoint.ts';
+import { checkpointConfig, findCheckpoint, listCheckpoints } from '../training/checkpoint.ts';
 import { addLatents, loadSplit, type ClipStoreOptions } from '../training/clip-store.ts';
 import { expectSources } from '../training/components.ts';
 import type { TrainingConfig } from '../training/config.ts';
+import { resolveFor, type PrecisionOptions } from '../training/precision.ts';
 import type { PreparedClip } from '../training/prepared-clip.ts';
 import { configKey, modelOf, type StageName } from '../training/run-folder.ts';
 import { openRunLog } from '../training/run-log.ts';
 import { trainStage } from '../training/runs.ts';
 import { claimFolder } from '../training/stage-folder.ts';
-import { methodConfig, sharedConfig } from './budget.ts';
+import { methodConfig, sharedConfig, type Resolve } from './budget.ts';
 import { methodOf } from './methods.ts';
 import type { StudyConfig } from './study-config.ts';
 import { Stopped, watched, type Watch } from './watch.ts';
@@ -35,21 +36,39 @@ export function methodRun(output: string, name: string): string {
   return join(output, 'runs', name);
 }
 
-/** Every training of a study, in the order in which they build on each other. */
-export function trainingTasks(study: StudyConfig, output: string): TrainingTask[] {
-  const config = sharedConfig(study);
-  const { pretrained } = config;
+/**
+ * Every training of a study, in the order in which they build on each other. Where a number type is left to
+ * the device, one that was begun keeps that of its checkpoint; `report` is told once of each choice.
+ */
+export function trainingTasks(
+  study: StudyConfig, output: string, options: Pick<PrecisionOptions, 'device' | 'native' | 'report'> = {},
+): TrainingTask[] {
+  const { pretrained } = sharedConfig(study);
+  const said = new Set<string>();
+  const resolveIn = (run: string, stage: StageName): Resolve => (sources) => {
+    const from = findCheckpoint(join(run, stage), 'latest');
+    const report = (line: string) => {
+      if (said.has(line) || existsSync(modelOf(run, stage))) return;
+      said.add(line);
+      options.report?.(line);
+    };
+    const checkpoint = from === null ? null : checkpointConfig(from);
+    return resolveFor(configKey(stage), sources, { ...options, checkpoint, report });
+  };
   const own = { vae: pretrained.vae === 'run', 'image-encoder': pretrained.image_encoder === 'run' };
   const shared: StageName[] = [
     ...(study.shared === undefined ? encoders.filter((stage) => own[stage]) : []),
     ...(study.echoFeatures === undefined ? (['segmenter', 'echo-video'] as const) : []),
   ];
   return [
-    ...shared.map((stage) => ({ stage, of: 'shared', run: sharedRun(output), config })),
-    ...study.methods.flatMap((method) => methodOf(method.method).stages.map((stage) => ({
-      stage, of: method.name, run: methodRun(output, method.name),
-      config: methodConfig(study, method).config,
-    }))),
+    ...shared.map((stage) => {
+      const run = sharedRun(output);
+      return { stage, of: 'shared', run, config: sharedConfig(study, resolveIn(run, stage)) };
+    }),
+    ...study.methods.flatMap((method) => methodOf(method.method).stages.map((stage) => {
+      const run = methodRun(output, method.name);
+      return { stage, of: method.name, run, config: methodConfig(study, method, resolveIn(run, stage)).config };
+    })),
   ];
 }
 

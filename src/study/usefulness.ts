@@ -119,6 +119,11 @@ async function loadClips(split: 'training' | 'testing', options: UsefulnessOptio
     `in the ${split} split, got ${clips.length === 0 ? 'none' : `${clips.length} without one`}`);
 }
 
+/** A checkpoint of any of the three segmenters, which are trained alike; null before the first. */
+export function latestOfArms(output: string): string | null {
+  return arms.map((arm) => findCheckpoint(join(output, arm), 'latest')).find((found) => found !== null) ?? null;
+}
+
 const modelFolder = (output: string, arm: Arm) => join(output, arm, 'model');
 
 /** One segmenter: the same seed, first weights and steps for every arm, only the pictures differ. */

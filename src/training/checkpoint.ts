@@ -101,6 +101,15 @@ export function findCheckpoint(run: string, wanted: string): string | null {
   return listCheckpoints(run).at(-1)?.path ?? null;
 }
 
+/** The configuration that a checkpoint's manifest holds, unverified; null when there is none to read. */
+export function checkpointConfig(path: string): unknown {
+  try {
+    return (JSON.parse(readFileSync(join(path, 'manifest.json'), 'utf8')) as Partial<Manifest>).config ?? null;
+  } catch {
+    return null;
+  }
+}
+
 function verify(path: string): Manifest {
   const file = join(path, 'manifest.json');
   if (!existsSync(file)) throw new Error(`checkpoint: expected manifest.json in ${path}, got none`);

@@ -3,6 +3,7 @@ import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { extractorsConfig } from '../extractors/extractors.ts';
 import { heartbeatConfig } from '../heartbeat/heartbeat.ts';
+import { hasBf16Instructions } from '../tensor/bf16.ts';
 import { echoVideoStageConfig } from './stage-echo-video.ts';
 import { fewShotStageConfig } from './stage-few-shot.ts';
 import { imageEncoderStageConfig } from './stage-image-encoder.ts';
@@ -47,11 +48,13 @@ export interface ConfigSources {
   /** Dotted overrides such as `image.learningRate=2e-4`, applied last. */
   readonly overrides?: readonly string[];
   readonly seed?: number;
+  /** What `mixedPrecision: auto` at a dotted path becomes; the processor's choice when absent. */
+  readonly precision?: (path: string) => 'no' | 'bf16';
 }
 
 /**
  * preset -> method -> YAML file -> seed -> dotted overrides -> checked whole; what comes later wins. Unknown
- * keys name the nearest known one.
+ * keys name the nearest known one. No `mixedPrecision` of the result is `auto`.
  */
 export function resolveConfig(sources: ConfigSources): TrainingConfig {
   const { preset, file, seed, overrides = [] } = sources;
@@ -79,6 +82,7 @@ export function resolveConfig(sources: ConfigSources): TrainingConfig {
   if (whole.method !== method) {
     throw new Error(`config: expected a configuration of method ${method}, got ${whole.method}`);
   }
+  settlePrecision(whole, sources.precision ?? (() => (hasBf16Instructions() ? 'bf16' : 'no')));
   const parsed = trainingConfig.safeParse(whole);
   if (!parsed.success) {
     const { path, message } = parsed.error.issues[0];
@@ -112,10 +116,10 @@ function parse(text: string, source: string): unknown {
 function readYaml(file: string): Tree {
   if (!existsSync(file)) throw new Error(`config: expected a YAML file at ${file}, got none`);
   const value = parse(readFileSync(file, 'utf8'), file);
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+  if (!isTree(value)) {
     throw new Error(`config: expected a mapping in ${file}, got ${value === null ? 'nothing' : typeof value}`);
   }
-  return value as Tree;
+  return value;
 }
 
 /** Writes `changes` into `whole` in place; every key must be there already, since defaults are filled in. */
@@ -128,10 +132,21 @@ function merge(whole: Tree, changes: Tree, source: string, path: string): void {
       throw new Error(`config: no key ${path}${given} (from ${source})${hint}`);
     }
     const inner = whole[key];
-    const isTree = (x: unknown): x is Tree => typeof x === 'object' && x !== null && !Array.isArray(x);
     if (isTree(inner) && isTree(value)) merge(inner, value, source, `${path}${key}.`);
     else whole[key] = value;
   }
+}
+
+/** Puts a choice in the place of every `mixedPrecision: auto`, in place. */
+function settlePrecision(tree: Tree, choice: (path: string) => string, path = ''): void {
+  for (const [key, value] of Object.entries(tree)) {
+    if (isTree(value)) settlePrecision(value, choice, `${path}${key}.`);
+    else if (key === 'mixedPrecision' && value === 'auto') tree[key] = choice(`${path}${key}`);
+  }
+}
+
+function isTree(value: unknown): value is Tree {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function camelCase(name: string): string {

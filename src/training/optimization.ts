@@ -21,7 +21,9 @@ export const optimizationConfig = z.strictObject({
   adamWeightDecay: z.number().nonnegative().default(0),
   maxGradNorm: z.number().positive().default(1),
   emaDecay: z.number().min(0).lt(1).default(0.9999),
-  mixedPrecision: z.enum(['no', 'bf16']).default('no'),
+  /** `auto` may be declared; `resolveConfig` puts the device's choice in its place. */
+  mixedPrecision: z.enum(['no', 'bf16', 'auto']).transform((type) => type as Exclude<typeof type, 'auto'>)
+    .default('no'),
 });
 export type OptimizationConfig = z.infer<typeof optimizationConfig>;
 

@@ -40,7 +40,7 @@ export function base(): Preset {
     image: {
       optimization: {
         trainBatchSize: 8, maxTrainSteps: 5000, learningRate: 4e-4, lrWarmupSteps: 200, emaDecay: 0.998,
-        mixedPrecision: 'bf16',
+        mixedPrecision: 'auto',
       },
       trainTextEncoder: true,
       loop,
@@ -48,7 +48,7 @@ export function base(): Preset {
     video: {
       optimization: {
         trainBatchSize: 2, maxTrainSteps: 2500, learningRate: 6e-4, lrWarmupSteps: 100, emaDecay: 0.998,
-        mixedPrecision: 'bf16',
+        mixedPrecision: 'auto',
       },
       loop,
     },
@@ -62,7 +62,7 @@ export function base(): Preset {
     fewShot: {
       optimization: {
         trainBatchSize: 1, maxTrainSteps: 600, learningRate: 4e-4, lrWarmupSteps: 30, emaDecay: 0.99,
-        mixedPrecision: 'bf16',
+        mixedPrecision: 'auto',
       },
       loop,
     },

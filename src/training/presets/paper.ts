@@ -7,7 +7,7 @@ import type { Preset } from '../presets.ts';
  */
 export function paper(): Preset {
   const loop = { checkpointingSteps: 2500, validationSteps: 2500, previewSteps: 5000, loggingSteps: 50 };
-  const recipe = { learningRate: 1e-4, lrWarmupSteps: 500, lrScheduler: 'cosine', mixedPrecision: 'bf16' } as const;
+  const recipe = { learningRate: 1e-4, lrWarmupSteps: 500, lrScheduler: 'cosine', mixedPrecision: 'auto' } as const;
   const epochs = 200;
   const videos = 793;
   const frames = 16;

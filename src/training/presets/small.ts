@@ -38,7 +38,7 @@ export function small(): Preset {
     image: {
       optimization: {
         trainBatchSize: 8, maxTrainSteps: 3600, learningRate: 7e-4, lrWarmupSteps: 100, emaDecay: 0.998,
-        mixedPrecision: 'bf16',
+        mixedPrecision: 'auto',
       },
       trainTextEncoder: true,
       loop,
@@ -46,7 +46,7 @@ export function small(): Preset {
     video: {
       optimization: {
         trainBatchSize: 2, maxTrainSteps: 2400, learningRate: 1e-3, lrWarmupSteps: 100, emaDecay: 0.998,
-        mixedPrecision: 'bf16',
+        mixedPrecision: 'auto',
       },
       loop,
     },
@@ -61,7 +61,7 @@ export function small(): Preset {
     fewShot: {
       optimization: {
         trainBatchSize: 1, maxTrainSteps: 600, learningRate: 7e-4, lrWarmupSteps: 30, emaDecay: 0.99,
-        mixedPrecision: 'bf16',
+        mixedPrecision: 'auto',
       },
       loop,
     },

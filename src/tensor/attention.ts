@@ -53,7 +53,33 @@ export function attention(
   const scale = options.scale ?? 1 / Math.sqrt(q.shape[3]);
   if (!present || (options.causal && options.mask))
     return plainAttention(q, k, v, { ...options, scale });
-  return fused(q, k, v, options.mask ?? null, 0, options.causal ?? false, scale);
+  return fusedAttention(q, k, v, { ...options, scale });
+}
+
+/** CUDA's fused kernels have a row of blocks for each element of the batch, and a grid has so many rows. */
+const mostFused = 65535;
+
+/** The fused operator, on at most `most` elements of the batch at a time. */
+export function fusedAttention(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  { mask, causal = false, scale = 1 / Math.sqrt(q.shape[3]) }: AttentionOptions,
+  most = q.device === 'cpu' ? Infinity : mostFused,
+): Tensor {
+  const [batch] = q.shape;
+  if (batch <= most) return fused(q, k, v, mask ?? null, 0, causal, scale);
+  return scope(() => {
+    const parts = (x: Tensor) => chunk(x, Math.ceil(batch / most), 0);
+    const [queries, keys, values] = [q, k, v].map(parts);
+    const masks = mask?.rank === 4 && mask.shape[0] === batch ? parts(mask) : [];
+    return cat(
+      queries.map((query, i) =>
+        fused(query, keys[i], values[i], masks[i] ?? mask ?? null, 0, causal, scale),
+      ),
+      0,
+    );
+  });
 }
 
 /** 2.0 had the operator without its scale. */

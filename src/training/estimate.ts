@@ -17,7 +17,7 @@ import { configKey, isMeasuring, type StageName } from './run-folder.ts';
 import { measuringStage, modelConfig, prepareStage } from './runs.ts';
 import { clipBytes, trialClip } from './trial-clip.ts';
 
-/** Time and memory of a stage on this machine, from two trial steps with random weights. */
+/** Time and memory of a stage on this machine, from a few trial steps with random weights. */
 export interface Estimate {
   /** Of each network that the stage holds: all, and those that train. */
   readonly parameters: Readonly<Record<string, { readonly total: number; readonly trained: number }>>;
@@ -33,9 +33,11 @@ export interface Estimate {
     readonly encodedClip: number;
   };
   readonly steps: number;
-  /** Of the first step, which warms up, and of one optimizer step as the second has it. */
+  /** Of the first step, which warms up, and of one optimizer step: the median of the others. */
   readonly firstStep: number;
   readonly perStep: number;
+  /** Steps taken, the first one included. */
+  readonly trialSteps: number;
   /** Steps, validations and previews of the whole stage, in seconds. */
   readonly total: number;
   /** Floating-point operations of one optimizer step. */
@@ -47,6 +49,8 @@ export interface EstimateOptions {
   readonly device?: string;
   /** What is held out; as much as the configuration wants when absent. */
   readonly held?: Held;
+  /** Steps to take, 2 at least; a GPU still chooses its kernels in the second. */
+  readonly trialSteps?: number;
 }
 
 interface Trial {
@@ -57,9 +61,9 @@ interface Trial {
   dispose(): void;
 }
 
-/** Two steps of a stage on made-up clips. Leaves nothing behind. */
+/** A few steps of a stage on made-up clips. Leaves nothing behind. */
 export function estimateStage(name: StageName, options: EstimateOptions): Estimate {
-  const { config, device = 'cpu' } = options;
+  const { config, device = 'cpu', trialSteps = 2 } = options;
   resetPeakBytes();
   const before = liveBytes();
   const clips = [0, 1].map((number) => trialClip(config, number));
@@ -73,7 +77,8 @@ export function estimateStage(name: StageName, options: EstimateOptions): Estima
       return { seconds: ((performance.now() - began) / 1000) * micros, flops: flops * micros };
     };
     const first = timed(0);
-    const second = timed(1);
+    const others = Array.from({ length: Math.max(1, trialSteps - 1) }, (_, i) => timed(i + 1));
+    const second = { seconds: median(others.map(({ seconds }) => seconds)), flops: others.at(-1)!.flops };
     const late = lateSteps(name, config);
     const textured = late === null ? null : (timed(late.from), timed(late.from + 1));
     const held = options.held ?? { frames: Infinity, clips: Infinity };
@@ -104,6 +109,7 @@ export function estimateStage(name: StageName, options: EstimateOptions): Estima
       steps: stage.maxTrainSteps,
       firstStep: first.seconds,
       perStep: second.seconds,
+      trialSteps: 1 + others.length,
       total: plan(second.seconds) + extra,
       flops: second.flops,
     };
@@ -114,6 +120,7 @@ export function estimateStage(name: StageName, options: EstimateOptions): Estima
 }
 
 const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
+const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1];
 
 /** From which step on a stage does more than before; null for a stage whose steps are all alike. */
 function lateSteps(name: StageName, { vae }: TrainingConfig): { from: number } | null {
@@ -168,18 +175,22 @@ function holdTrialText(model: HeartBeat, prompts: readonly string[]): void {
 }
 
 export interface SamplingEstimate {
-  /** From the conditions to the noise, one denoising step with and without guidance, and the decoder. */
+  /** From the conditions to the noise; one denoising step with its guidance; the decoder. */
   readonly control: number;
+  /** The median of the steps after the first, which warms up; the first where there is no other. */
   readonly perStep: number;
   readonly decode: number;
+  /** Denoising steps taken, and the seconds of all of them. */
+  readonly steps: number;
+  readonly walked: number;
   readonly peak: number | null;
   /** Of one denoising step. */
   readonly flops: number;
 }
 
-/** One guided denoising step of a clip with every condition, from random weights. */
+/** Guided denoising of a clip with every condition, from random weights: one step, or as many as are asked for. */
 export async function estimateSampling(
-  config: TrainingConfig, dtype: DType, device = 'cpu',
+  config: TrainingConfig, dtype: DType, device = 'cpu', numInferenceSteps = 1,
 ): Promise<SamplingEstimate> {
   resetPeakBytes();
   const before = liveBytes();
@@ -203,18 +214,20 @@ export async function estimateSampling(
       },
     });
     await synthesize(watched, inputs, {
-      numInferenceSteps: 1,
+      numInferenceSteps,
       onStep: () => {
         if (device !== 'cpu') synchronize(device);
         marks.push(performance.now());
       },
     });
+    const ended = performance.now();
     await setImmediate();
-    const [start, first, denoised] = marks;
+    const [start, first, ...denoised] = marks;
+    const steps = denoised.map((mark, i) => (mark - (denoised[i - 1] ?? first)) / 1000);
     return {
-      control: (first - start) / 1000, perStep: (denoised - first) / 1000,
-      decode: (performance.now() - denoised) / 1000,
-      peak: device === 'cpu' ? peakBytes() - before : null, flops: counted.flops,
+      control: (first - start) / 1000, perStep: median(steps.length > 1 ? steps.slice(1) : steps),
+      decode: (ended - denoised.at(-1)!) / 1000, steps: steps.length, walked: sum(steps),
+      peak: device === 'cpu' ? peakBytes() - before : null, flops: counted.flops / steps.length,
     };
   } finally {
     model.dispose();

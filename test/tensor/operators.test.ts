@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import * as ops from '../../src/tensor/ops.ts';
-import { plainAttention } from '../../src/tensor/attention.ts';
+import { fusedAttention, plainAttention } from '../../src/tensor/attention.ts';
+import { hasOperator } from '../../src/tensor/device.ts';
 import { scope } from '../../src/tensor/memory.ts';
 import { tensor } from '../../src/tensor/tensor.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
@@ -177,6 +178,21 @@ test('plain attention in blocks of any size is the same', () => {
       compare(plainAttention(q(), k(), v(), { causal: true }, rows), golden.attentionCausal);
     });
   }
+});
+
+const unfused = hasOperator('scaled_dot_product_attention') ? false : 'this libtorch has no fused attention';
+test('fused attention in parts of the batch is the same', { skip: unfused }, () => {
+  scope(() => {
+    const [queries, keys, values] = [q(), k(), v()].map((x) => ops.cat([x, x.mul(0.5), x.add(1)], 0));
+    const mask = x(13, 6, 1, 5, 7);
+    for (const options of [{}, { causal: true }, { mask: x(12, 5, 7) }, { mask }]) {
+      const whole = fusedAttention(queries, keys, values, options, Infinity).toFloat32();
+      for (const most of [1, 2]) {
+        const parts = fusedAttention(queries, keys, values, options, most).toFloat32();
+        parts.forEach((value, i) => assert.ok(Math.abs(value - whole[i]) < 1e-6));
+      }
+    }
+  });
 });
 
 test('a bool mask hides keys in both forms of attention', () => {

@@ -117,7 +117,7 @@ export function wake(model: HeartBeat): void {
 }
 
 function like(value: Tensor, data: Float32Array): Tensor {
-  return tensor(data, value.shape);
+  return tensor(data, value.shape, { device: value.device });
 }
 
 /** Named copies of the values of tensors. */

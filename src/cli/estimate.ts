@@ -5,6 +5,7 @@ import type { Estimate } from '../training/estimate.ts';
 import type { Held } from '../training/look-costs.ts';
 import { configKey, stageNames, type StageName } from '../training/run-folder.ts';
 import { addConfigFlags, addMethodFlag, type RunFlags } from './clip-loading.ts';
+import { integer } from './console/flags.ts';
 import { formatDuration } from './console/progress.ts';
 import { formatBytes, gpuMemoryUsed, memory, processor } from './machine.ts';
 import { addRecipeFlags, type RecipeFlags } from './recipe-flags.ts';
@@ -14,27 +15,31 @@ const examples = `
 Examples:
   ./heartbeat estimate --preset small --stage image
   ./heartbeat estimate --preset paper --stage video --train-batch-size 1 --sampling
-  ./heartbeat estimate --preset paper --stage video --device cuda --sampling --json
+  ./heartbeat estimate --preset paper --stage video --device cuda --trial-steps 6 --sampling 50
   ./heartbeat estimate --preset small --method videocomposer --stage video
 
 Takes two training steps with random weights on made-up clips of the preset's sizes: no data and no
-pretrained weights are needed. With --sampling also one guided denoising step of a clip. The time is the
-second step's, times the stage's steps, with its validations and previews; writing checkpoints and
-preparing clips come on top. \`train STAGE --dry-run\` does the same, and a training says at its end what
+pretrained weights are needed. With --sampling also a guided denoising step of a clip. The time is the
+second step's (of more steps the median), times the stage's steps, with its validations and previews;
+writing checkpoints and preparing clips come on top. \`train STAGE --dry-run\` does the same, and a training says at its end what
 it expected after its first two steps and what it took.`;
 
 export function register(command: Command): void {
   command.description('Say what a training takes on this machine: parameters, memory, time, disk.');
   addMethodFlag(addConfigFlags(command))
     .addOption(new Option('--stage <name>', 'which training').choices(stageNames).default('video'))
-    .option('--sampling', 'also one guided denoising step of a clip, in the stage\'s number type')
+    .option('--sampling [steps]', 'also guided denoising of a clip, in the stage\'s number type: one step, or so many',
+      integer({ min: 1, max: 999 }))
+    .option('--trial-steps <n>', 'training steps taken; the time is the median of all but the first',
+      integer({ min: 2, max: 1000 }), 2)
     .option('--json', 'print one JSON object');
   addRecipeFlags(command).addHelpText('after', examples).action(estimate);
 }
 
 export interface EstimateFlags extends Omit<RunFlags, 'data' | 'output' | 'cache'>, RecipeFlags {
   readonly stage: StageName;
-  readonly sampling?: boolean;
+  readonly sampling?: boolean | number;
+  readonly trialSteps?: number;
   readonly json?: boolean;
 }
 
@@ -47,7 +52,9 @@ async function estimate(flags: EstimateFlags): Promise<void> {
 /** Measures and prints one stage; `held` is what validations will see. */
 export async function printEstimate(
   name: StageName, config: TrainingConfig,
-  { device, sampling = false, json = false }: { device: string; sampling?: boolean; json?: boolean }, held?: Held,
+  { device, sampling = false, trialSteps, json = false }:
+    { device: string; sampling?: boolean | number; trialSteps?: number; json?: boolean },
+  held?: Held,
 ): Promise<void> {
   const { estimateSampling, estimateStage } = await import('../training/estimate.ts');
   const { getThreads } = await import('../tensor/device.ts');
@@ -55,10 +62,11 @@ export async function printEstimate(
   const bf16 = usesBf16(name, config);
   const dtype = bf16 ? 'bfloat16' : 'float32';
   const unused = gpuMemoryUsed(device);
-  const training = estimateStage(name, { config, device, held });
+  const training = estimateStage(name, { config, device, held, trialSteps });
   const gpu = [unused, gpuMemoryUsed(device)];
   const onGpu = gpu[0] === null || gpu[1] === null ? null : Math.max(0, gpu[1] - gpu[0]);
-  const sampled = sampling ? await estimateSampling(config, dtype, device) : null;
+  const sampled = sampling === false ? null
+    : await estimateSampling(config, dtype, device, sampling === true ? 1 : sampling);
   const rate = measureSpeed(dtype, device).matmul * 1e9;
   const machine = { processor: processor().name, threads: getThreads(), device };
   const resident = process.resourceUsage().maxRSS * 1024;
@@ -79,16 +87,19 @@ export async function printEstimate(
   row('machine', `${machine.processor}, ${machine.threads} threads, device ${device}`);
   row('parameters', describeParameters(training));
   row('memory', describeMemory(training, resident, onGpu));
-  row('a step', `${training.perStep.toFixed(2)} s, the first ${training.firstStep.toFixed(2)} s; ` +
+  row('a step', `${training.perStep.toFixed(training.perStep < 1 ? 4 : 2)} s, the first ` +
+    `${training.firstStep.toFixed(2)} s; ` +
     share(training.flops, training.perStep));
   row('the stage', `${training.steps} steps, validations and previews: ${formatDuration(training.total)}`);
   const { checkpoint, extractedClip, encodedClip } = training.bytes;
   row('disk', `${formatBytes(checkpoint)} a checkpoint; a prepared clip ${formatBytes(extractedClip)}` +
     `, encoded ${formatBytes(encodedClip)} more`);
   if (sampled === null) return;
-  row('sampling', `conditions ${sampled.control.toFixed(1)} s, a guided step ${sampled.perStep.toFixed(2)} s, ` +
-    `decoder ${sampled.decode.toFixed(1)} s: ` +
-    `${formatDuration(sampled.control + 50 * sampled.perStep + sampled.decode)} a clip of 50 steps`);
+  const { control, perStep, decode, steps, walked } = sampled;
+  const whole = steps === 1 ? `${formatDuration(control + 50 * perStep + decode)} a clip of 50 steps`
+    : `${(control + walked + decode).toFixed(2)} s a clip, its ${steps} steps ${walked.toFixed(2)} s`;
+  row('sampling', `conditions ${control.toFixed(1)} s, a guided step ${perStep.toFixed(perStep < 1 ? 4 : 2)} s, ` +
+    `decoder ${decode.toFixed(1)} s: ${whole}`);
   row('', `${share(sampled.flops, sampled.perStep)}` +
     (sampled.peak === null ? '' : `; tensors at most ${formatBytes(sampled.peak)}`));
 }

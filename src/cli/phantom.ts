@@ -1,12 +1,15 @@
 /** `./heartbeat phantom`: synthetic echocardiograms (CAMUS layout) or cardiac MRI (M&Ms layout). */
+import { availableParallelism } from 'node:os';
 import { Option, type Command } from 'commander';
+import type { WrittenMriPatient } from '../data/mri-phantom/mri-phantom.ts';
+import type { WrittenPatient } from '../data/phantom/phantom.ts';
+import { inLanes, TaskThread } from '../frames/worker.ts';
 import { integer } from './console/flags.ts';
 import { expectNewFolder } from './console/output-folder.ts';
 import { startProgress } from './console/progress.ts';
 import { temporaryOutput } from './console/temporary-output.ts';
 import { UserError } from './console/user-error.ts';
-import { startWorker } from './console/worker.ts';
-import type { PhantomContent, PhantomMessage, PhantomTask } from './phantom-worker.ts';
+import type { PhantomContent, PhantomTask } from './phantom-worker.ts';
 
 interface PhantomFlags {
   readonly patients: number;
@@ -14,6 +17,7 @@ interface PhantomFlags {
   readonly modality: 'echo' | 'mri';
   readonly view?: 'both' | '2CH' | '4CH';
   readonly frames?: number;
+  readonly workers?: number;
   readonly output: string;
 }
 
@@ -27,7 +31,8 @@ Of echo, the folder holds database_nifti/ and database_split/ as CAMUS does; bes
 the whole cycle (_sequence), its masks in every frame (_sequence_gt), the true flow (_sequence_flow)
 and the true mitral leaflets (_sequence_leaflets.json). Of MRI, it holds OpenDataset/ as M&Ms does:
 short-axis stacks with masks in every frame, ED and ES alone unless --frames says more. The same
-flags give the same bytes on every machine. A run that is stopped leaves nothing.`;
+flags give the same bytes on every machine, with any number of --workers. A run that is stopped
+leaves nothing.`;
 
 export function register(command: Command): void {
   command
@@ -49,6 +54,8 @@ export function register(command: Command): void {
     )
     .option('--frames <n>', 'mri: frames of a beat (default: 2, ED and ES)',
       integer({ min: 2, max: 100 }))
+    .option('--workers <n>', 'threads that draw patients (default: one for each hardware thread)',
+      integer({ min: 1 }))
     .requiredOption('--output <folder>', 'where to write; a new or empty folder')
     .addHelpText('after', examples)
     .action(write);
@@ -58,12 +65,17 @@ async function write(flags: PhantomFlags): Promise<void> {
   const { patients, output } = flags;
   const content = contentOf(flags);
   expectNewFolder(output);
+  const { writeMriPhantomTable } = await import('../data/mri-phantom/mri-phantom.ts');
+  const { writePhantomLists } = await import('../data/phantom/phantom.ts');
   const target = temporaryOutput(output);
   const progress = startProgress({ label: 'phantom', total: patients, unit: 'patients' });
-  const { seed } = flags;
-  const task: PhantomTask = { directory: target.path, patients, seed, ...content };
+  const report = (done: number, id: string) => progress.update(done, id);
   try {
-    await work(task, (done, id) => progress.update(done, id));
+    if (content.modality === 'mri') {
+      writeMriPhantomTable(target.path, await draw<WrittenMriPatient>(target.path, content, flags, report));
+    } else {
+      writePhantomLists(target.path, await draw<WrittenPatient>(target.path, content, flags, report));
+    }
     target.commit();
   } catch (error) {
     target.discard();
@@ -89,18 +101,33 @@ function contentOf({ modality, view, frames }: PhantomFlags): PhantomContent {
 }
 
 /**
- * Runs the task on a thread of its own, so that Ctrl+C and the progress are not held up by a
- * patient being drawn.
+ * Draws the patients on threads, one thread included, so that Ctrl+C and the progress are not held up
+ * by a patient being drawn. The first that fails ends all.
  */
-function work(task: PhantomTask, onProgress: (done: number, id: string) => void): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const worker = startWorker(new URL('./phantom-worker.ts', import.meta.url), task);
-    worker.on('message', (message: PhantomMessage) => {
-      if ('error' in message)
-        reject(Object.assign(new Error(message.error.message), message.error));
-      else onProgress(message.done, message.id);
+async function draw<Written extends WrittenPatient>(
+  directory: string, content: PhantomContent,
+  { patients, seed, workers = availableParallelism() }: PhantomFlags,
+  onProgress: (done: number, id: string) => void,
+): Promise<Written[]> {
+  const written: Written[] = [];
+  let done = 0;
+  const file = new URL('./phantom-worker.ts', import.meta.url);
+  const threads = Array.from({ length: Math.min(workers, patients) },
+    () => new TaskThread<PhantomTask, Written>(file));
+  const end = () => Promise.all(threads.map((thread) => thread.end()));
+  try {
+    await inLanes(patients, threads.length, async (index, lane) => {
+      const task = { directory, seed, number: index + 1, ...content };
+      try {
+        written[index] = await threads[lane].run(task);
+      } catch (error) {
+        await end();
+        throw error;
+      }
+      onProgress(++done, written[index].id);
     });
-    worker.on('error', reject);
-    worker.on('exit', () => resolve());
-  });
+  } finally {
+    await end();
+  }
+  return written;
 }

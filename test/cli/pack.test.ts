@@ -92,7 +92,7 @@ describe('an unpacked archive', () => {
   it('loads every module, computes flow and writes an MP4', () => {
     const program = `
       import { readdirSync } from 'node:fs';
-      const entries = ['cli/main.js', 'cli/phantom-worker.js', 'tensor/build.js'];
+      const entries = ['cli/main.js', 'tensor/build.js'];
       for (const path of readdirSync('dist', { recursive: true })) {
         if (path.endsWith('.js') && !entries.includes(path)) await import('./dist/' + path);
       }

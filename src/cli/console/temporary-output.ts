@@ -48,6 +48,7 @@ export function temporaryOutput(target: string): TemporaryOutput {
  * process.
  */
 export function removeTemporaryOutputs(): void {
-  for (const path of pending) rmSync(path, { recursive: true, force: true });
+  // A thread may still write into it.
+  for (const path of pending) rmSync(path, { recursive: true, force: true, maxRetries: 5 });
   pending.clear();
 }

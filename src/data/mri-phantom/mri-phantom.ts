@@ -10,6 +10,8 @@ import { Scanner } from './scanner.ts';
 
 export { mriPatient, type MriPatient } from './parameters.ts';
 
+const ROOT = 'OpenDataset';
+
 export interface MriPhantomOptions {
   readonly patients: number;
   readonly seed: number;
@@ -64,15 +66,36 @@ export function writeMriPhantom(directory: string, options: MriPhantomOptions): 
     throw new Error('MRI phantom: expected 1 or more patients numbered 1..9999, '
       + `got ${patients} from ${firstPatient}`);
   }
-  const root = join(directory, 'OpenDataset');
-  const rows = [',External code,VendorName,Vendor,Centre,ED,ES,Age,Pathology,Sex,Height,Weight'];
-  for (let k = 0; k < patients; k++) {
-    const patient = mriPatient(seed, firstPatient + k);
-    const { ed, es } = writePatient(root, patient, frames);
-    rows.push([k, patient.id, vendorNames[patient.vendor], patient.vendor, patient.centre, ed, es,
-      patient.age, patient.pathology, patient.sex, patient.height, patient.weight].join(','));
-    options.onProgress?.(k + 1, patients, patient.id);
-  }
+  writeMriPhantomTable(directory, Array.from({ length: patients }, (_, k) => {
+    const written = writeMriPhantomPatient(directory, seed, firstPatient + k, frames);
+    options.onProgress?.(k + 1, patients, written.id);
+    return written;
+  }));
+}
+
+export interface WrittenMriPatient {
+  readonly number: number;
+  readonly id: string;
+  /** Of the table, without its first cell. */
+  readonly row: string;
+}
+
+/** One patient alone; patients may be written in any order, and their table when all are there. */
+export function writeMriPhantomPatient(
+  directory: string, seed: number, number: number, frames: number,
+): WrittenMriPatient {
+  const patient = mriPatient(seed, number);
+  const { ed, es } = writePatient(join(directory, ROOT), patient, frames);
+  const row = [patient.id, vendorNames[patient.vendor], patient.vendor, patient.centre, ed, es,
+    patient.age, patient.pathology, patient.sex, patient.height, patient.weight].join(',');
+  return { number, id: patient.id, row };
+}
+
+/** The table, in the order given, and the folders that M&Ms has. */
+export function writeMriPhantomTable(directory: string, patients: readonly WrittenMriPatient[]): void {
+  const root = join(directory, ROOT);
+  const rows = [',External code,VendorName,Vendor,Centre,ED,ES,Age,Pathology,Sex,Height,Weight',
+    ...patients.map(({ row }, k) => `${k},${row}`)];
   for (const folder of Object.values(MNMS_FOLDERS)) mkdirSync(join(root, folder), { recursive: true });
   writeText(join(root, MNMS_TABLE), `${rows.join('\n')}\n`);
 }

@@ -68,13 +68,32 @@ function writePatients(
   directory: string, numbers: readonly number[], views: readonly View[],
   { seed, onProgress }: Pick<PhantomOptions, 'seed' | 'onProgress'>,
 ): void {
-  const split: Record<string, string[]> = { training: [], validation: [], testing: [] };
-  numbers.forEach((number, k) => {
-    const patient = phantomPatient(seed, number);
-    writePatient(directory, patient, views);
-    split[subgroup(patient.index)].push(patient.id);
+  const written = numbers.map((number, k) => {
+    const patient = writePhantomPatient(directory, seed, number, views);
     onProgress?.(k + 1, numbers.length, patient.id);
+    return patient;
   });
+  writePhantomLists(directory, written);
+}
+
+export interface WrittenPatient {
+  readonly number: number;
+  readonly id: string;
+}
+
+/** One patient alone; patients may be written in any order, and their lists when all are there. */
+export function writePhantomPatient(
+  directory: string, seed: number, number: number, views: readonly View[],
+): WrittenPatient {
+  const patient = phantomPatient(seed, number);
+  writePatient(directory, patient, views);
+  return { number, id: patient.id };
+}
+
+/** Who is in which split, in the order given. */
+export function writePhantomLists(directory: string, patients: readonly WrittenPatient[]): void {
+  const split: Record<string, string[]> = { training: [], validation: [], testing: [] };
+  for (const { number, id } of patients) split[subgroup(number)].push(id);
   const lists = join(directory, 'database_split');
   mkdirSync(lists, { recursive: true });
   for (const [name, ids] of Object.entries(split)) {

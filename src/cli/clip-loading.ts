@@ -1,11 +1,12 @@
 /** What `prepare` and `train` share: flags of a run, and its clips with progress. */
+import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { methodNames, type MethodName } from '../training/methods.ts';
 import { presetNames, type PresetName } from '../training/presets.ts';
 import type { ConfigSources, TrainingConfig } from '../training/config.ts';
 import type { ClipStoreOptions } from '../training/clip-store.ts';
-import { repeated } from './console/flags.ts';
+import { integer, repeated } from './console/flags.ts';
 import { addExtractorFlags, type ExtractorFlags } from './extractor-flags.ts';
 import { startProgress, type Progress } from './console/progress.ts';
 import { receivedSignal } from './console/signals.ts';
@@ -21,6 +22,7 @@ export interface RunFlags extends ExtractorFlags {
   readonly set: readonly string[];
   readonly seed?: number;
   readonly cache?: string;
+  readonly workers?: number;
   readonly threads?: number;
   readonly device: string;
 }
@@ -32,7 +34,9 @@ export function addRunFlags(
   addExtractorFlags(command)
     .requiredOption('--data <folder>', data)
     .requiredOption('--output <folder>', output);
-  return addConfigFlags(command).option('--cache <folder>', 'prepared clips (default: <output>/cache)');
+  return addConfigFlags(command)
+    .option('--cache <folder>', 'prepared clips (default: <output>/cache)')
+    .option('--workers <n>', 'threads that prepare clips (default: one for each hardware thread)', integer({ min: 1 }));
 }
 
 /** Flags that say what is trained, with which sizes and recipe, and where it runs. */
@@ -76,6 +80,7 @@ export function clipStore(flags: RunFlags, config: TrainingConfig): ClipStoreOpt
     config,
     data: flags.data,
     device: flags.device,
+    workers: flags.workers ?? availableParallelism(),
     cache: flags.cache ?? resolve(flags.output, 'cache'),
     stopRequested: () => receivedSignal() !== null,
     onProgress: (done, total) => {

@@ -19,7 +19,8 @@ the sketch of each frame, its mitral-valve skeleton and its flow. Once the autoe
 encoder of the run are trained (preset paper: given), their latents and embeddings are added. The
 cache's keys are sha256 of the sources, the preprocessing and the networks, so that nothing stale is
 ever read. What is prepared serves every --method. \`train\` prepares what is missing by itself; this
-does it ahead, and Ctrl+C loses nothing.`;
+does it ahead, and Ctrl+C loses nothing. Clips are extracted by several threads (--workers), by one
+where a network is an extractor; what is found is the same.`;
 
 export function register(command: Command): void {
   command.description(

@@ -13,7 +13,7 @@ import type { HeartBeat } from '../heartbeat/heartbeat.ts';
 import { farthestPoint, searchReach } from '../metrics/skeleton-distance.ts';
 import { sectorWindow } from '../metrics/spectrum.ts';
 import { conditionInputsOf, type PickedFrames } from '../training/condition-inputs.ts';
-import { extractClip } from '../training/prepare.ts';
+import { extractClip } from '../training/extract-clip.ts';
 import type { PreparedClip } from '../training/prepared-clip.ts';
 
 /** Width of the window's edge, and of the rim where edges do not count, as shares of the side. */

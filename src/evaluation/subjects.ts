@@ -5,7 +5,7 @@ import { listClips, readClip, type ClipListOptions, type ClipSource } from '../d
 import type { Extractors } from '../extractors/extractors.ts';
 import type { Frames } from '../frames/frames.ts';
 import type { HeartBeat } from '../heartbeat/heartbeat.ts';
-import { extractClip } from '../training/prepare.ts';
+import { extractClip } from '../training/extract-clip.ts';
 import { drawContactSheet, drawFrameSheet } from './contact-sheet.ts';
 import { readSubject, subjectOf, type Phase, type Subject } from './subject.ts';
 

@@ -10,9 +10,9 @@ import { firstStage } from './methods.ts';
 import { prepareClips, prepareLatents, type PrepareOptions } from './prepare.ts';
 import type { PreparedClip } from './prepared-clip.ts';
 
-type Listening = Pick<PrepareOptions, 'onProgress' | 'onSkip' | 'stopRequested'>;
+type Preparing = Pick<PrepareOptions, 'workers' | 'onProgress' | 'onSkip' | 'stopRequested'>;
 
-export interface ClipStoreOptions extends Listening {
+export interface ClipStoreOptions extends Preparing {
   readonly config: TrainingConfig;
   /** Root of a data set in the layout of CAMUS, or of M&Ms, whose slices are then the frames. */
   readonly data: string;

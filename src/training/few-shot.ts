@@ -83,6 +83,7 @@ export interface FewShotOptions
   /** Folder of the ultrasound video model. */
   readonly checkpoint: string;
   readonly device?: string;
+  readonly workers?: number;
   readonly onPrepare?: ClipStoreOptions['onProgress'];
   readonly onSkip?: ClipStoreOptions['onSkip'];
   readonly report?: ClipStoreOptions['report'];
@@ -94,14 +95,14 @@ export interface FewShotOptions
  * while volumes were prepared; what is prepared stays in the cache.
  */
 export async function trainFewShot(options: FewShotOptions): Promise<LoopResult | null> {
-  const { run, checkpoint, device, cache, report, stopRequested } = options;
+  const { run, checkpoint, device, cache, workers, report, stopRequested } = options;
   const shape = sliceModelConfig(readModelIndex(checkpoint).config, checkpoint);
   const start = modelHash(checkpoint);
   const config = { ...options.config, fewShot: { ...options.config.fewShot, start } };
   const { seed, preset, views, fewShot } = config;
   const { resolution, frames } = shape;
   const volumes = chooseVolumes({ ...options, config });
-  const preparing = { cache, stopRequested, onProgress: options.onPrepare, onSkip: options.onSkip };
+  const preparing = { cache, workers, stopRequested, onProgress: options.onPrepare, onSkip: options.onSkip };
   const train = await prepareClips(volumes.train, { ...preparing, resolution, frames });
   const held = await prepareClips(volumes.held, { ...preparing, resolution, frames });
   const model = startModel(checkpoint, shape, fewShot.fromScratch, { seed, device });

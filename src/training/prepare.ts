@@ -2,20 +2,18 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { defaultPrompt } from '../conditions/text.ts';
-import { drawSkeleton, skeletonsFromMasks } from '../conditions/skeleton.ts';
 import type { ConditionName } from '../conditions/condition.ts';
-import type { StrokeSequence } from '../conditions/stroke.ts';
-import { readClip, type Clip, type ClipSource } from '../data/clips.ts';
-import { openExtractors, type Extractors } from '../extractors/extractors.ts';
-import { readMnmsClip, type MnmsClip, type MnmsSource } from '../data/mnms.ts';
-import { frameAt, type Frames, type Labels } from '../frames/frames.ts';
+import type { ClipSource } from '../data/clips.ts';
+import type { Extractors } from '../extractors/extractors.ts';
+import type { MnmsSource } from '../data/mnms.ts';
+import { inLanes, TaskThread } from '../frames/worker.ts';
 import type { HeartBeat } from '../heartbeat/heartbeat.ts';
 import { keep, noGrad, scope } from '../tensor/memory.ts';
 import { cat } from '../tensor/ops.ts';
 import { readSafetensors, writeSafetensors } from '../tensor/safetensors.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 import { sha256 } from './checkpoint.ts';
+import { extractSource, type ExtractionTask } from './extract-clip.ts';
 import {
   allFrames, pictures, StoredFloats, type PreparedClip, type PreparedPlanes,
 } from './prepared-clip.ts';
@@ -29,6 +27,8 @@ export interface PrepareOptions {
   readonly frames: number;
   /** Of flow and sketches; the built-in ones by default. They stay the caller's to dispose of. */
   readonly extractors?: Extractors;
+  /** Threads that extract clips at once, 1 (the default) being this one; networks run in this one alone. */
+  readonly workers?: number;
   readonly onProgress?: (done: number, total: number, id: string) => void;
   /** Sequences that cannot be used, each with its reason. */
   readonly onSkip?: (id: string, reason: string) => void;
@@ -39,36 +39,45 @@ export interface PrepareOptions {
  * Reads clips and extracts their conditions once; later calls read the cache. A cache file's key is
  * the sha256 of the source files, of the preprocessing and of the extractors, so that a changed
  * source, another size or a network's other weights are another file; a cache file that is broken is
- * made again. Signals arrive between clips.
+ * made again. Signals arrive between clips; clips under way when a stop is asked for, or when another
+ * one fails, are still finished and kept. The number of threads changes neither files nor result.
  *
  * @throws what a source cannot give, unless `onSkip` takes it; a cache that cannot be written
  */
 export async function prepareClips(
   sources: readonly (ClipSource | MnmsSource)[], options: PrepareOptions,
 ): Promise<PreparedClip[]> {
-  const { cache, onProgress, onSkip, extractors } = options;
+  const { cache, resolution, frames, extractors, workers = 1, onProgress, onSkip, stopRequested } = options;
   mkdirSync(cache, { recursive: true });
-  const prepared: PreparedClip[] = [];
-  for (const [index, source] of sources.entries()) {
-    if (options.stopRequested?.()) break;
-    const file = join(cache, `${source.id}-${cacheKey(source, options)}.safetensors`);
-    let clip = readWhole(file, readPrepared);
-    if (clip === null) {
-      try {
-        const size = { size: options.resolution, frames: options.frames };
-        clip = await extractClip(source.kind === 'slices'
-          ? readMnmsClip(source, size) : readClip(source.folder, source.view, size), extractors);
-      } catch (error) {
-        if (onSkip === undefined) throw error;
-        onSkip(source.id, (error as Error).message);
+  const network = Object.keys(extractors?.identity ?? {}).length > 0;
+  const lanes = network ? 1 : Math.max(1, Math.min(workers, sources.length));
+  const threads = lanes === 1 ? [] : Array.from({ length: lanes }, () => new TaskThread<ExtractionTask, PreparedClip>(
+    new URL('./prepare-worker.ts', import.meta.url)));
+  const prepared: (PreparedClip | null)[] = [];
+  let done = 0;
+  try {
+    await inLanes(sources.length, lanes, async (index, lane) => {
+      const source = sources[index];
+      const file = join(cache, `${source.id}-${cacheKey(source, options)}.safetensors`);
+      let clip = readWhole(file, readPrepared);
+      if (clip === null) {
+        try {
+          const task = { source, size: { size: resolution, frames } };
+          clip = await (threads[lane]?.run(task) ?? extractSource(task, extractors));
+        } catch (error) {
+          if (onSkip === undefined) throw error;
+          onSkip(source.id, (error as Error).message);
+        }
+        if (clip !== null) writePrepared(file, clip);
       }
-      if (clip !== null) writePrepared(file, clip);
-    }
-    if (clip !== null) prepared.push(clip);
-    onProgress?.(index + 1, sources.length, source.id);
-    await setImmediate();
+      prepared[index] = clip;
+      onProgress?.(++done, sources.length, source.id);
+      await setImmediate();
+    }, stopRequested);
+  } finally {
+    await Promise.all(threads.map((thread) => thread.end()));
   }
-  return prepared;
+  return prepared.filter((clip) => clip !== null);
 }
 
 /** What a cache file holds; null when there is none, or a broken one, which is to be made again. */
@@ -103,50 +112,6 @@ export function sourceFiles(source: ClipSource | MnmsSource): Record<string, str
     (file.startsWith(stem) && ofPart.test(file.slice(stem.length)));
   const names = readdirSync(source.folder).filter(isRead).sort();
   return Object.fromEntries(names.map((name) => [name, sha256(join(source.folder, name))]));
-}
-
-/**
- * Every condition that the clip can give, at its own size; flow is estimated where the truth is not
- * known. The slices of a volume give their masks alone (PAPER section 2).
- */
-export async function extractClip(
-  clip: Clip | MnmsClip, extractors: Extractors = openExtractors(),
-): Promise<PreparedClip> {
-  const planes = clip.kind === 'slices' ? maskPlanes(clip) : await everyPlane(clip, extractors);
-  const { video } = clip;
-  return {
-    id: clip.id, patient: clip.patient, view: clip.view, prompt: defaultPrompt(clip.view),
-    frames: video.frames, size: video.width, stills: clip.kind === 'stills',
-    ...(clip.kind === 'slices' ? {}
-      : { beat: { ed: clip.ed, es: clip.es, whole: clip.kind === 'sequence', ef: clip.ef } }),
-    video: toUnitBytes([video]), planes, latents: null, embedding: null,
-  };
-}
-
-function maskPlanes({ masks }: Clip | MnmsClip): Map<ConditionName, PreparedPlanes> {
-  return new Map(masks === null ? [] : [['mask', { kind: 'labels', channels: 1, data: masks.data }]]);
-}
-
-async function everyPlane(
-  clip: Clip, extractors: Extractors,
-): Promise<Map<ConditionName, PreparedPlanes>> {
-  const { video, masks } = clip;
-  const { extractSketch, flowEstimator } = extractors;
-  const planes = new Map<ConditionName, PreparedPlanes>();
-  const sketches = Array.from({ length: video.frames }, (_, t) => extractSketch(frameAt(video, t)));
-  planes.set('sketch', { kind: 'unit', channels: 1, data: toUnitBytes(sketches) });
-  for (const [name, found] of maskPlanes(clip)) planes.set(name, found);
-  const strokes = clip.leaflets ?? (masks === null ? null : valveOf(masks));
-  if (strokes !== null) {
-    const drawn = drawSkeleton(strokes, video.height, video.width);
-    planes.set('skeleton', { kind: 'unit', channels: 1, data: toUnitBytes([drawn]) });
-  }
-  if (clip.kind !== 'stills') {
-    const last = clip.kind === 'sequence' ? 'loop' : 'hold';
-    const flow = clip.flow ?? (await flowEstimator())(video, clip.sector, last);
-    planes.set('flow', { kind: 'real', channels: 2, data: byFrame(flow) });
-  }
-  return planes;
 }
 
 /**
@@ -257,36 +222,4 @@ function readPrepared(file: string): PreparedClip {
     const video = tensors.get('video')!.toUint8();
     return { ...about, video, planes, latents: null, embedding: null };
   });
-}
-
-/** The valve's strokes; null where the masks show none, as in other data sets than CAMUS. */
-function valveOf(masks: Labels): StrokeSequence | null {
-  try {
-    return skeletonsFromMasks(masks);
-  } catch {
-    return null;
-  }
-}
-
-/** [0,1] to bytes, pictures one after the other. */
-function toUnitBytes(parts: readonly Frames[]): Uint8Array {
-  const out = new Uint8Array(parts.reduce((sum, { data }) => sum + data.length, 0));
-  let at = 0;
-  for (const { data } of parts) {
-    for (const value of data) out[at++] = Math.round(255 * Math.min(1, Math.max(0, value)));
-  }
-  return out;
-}
-
-/** [c][f][h][w] -> [f][c][h][w] */
-function byFrame({ channels, frames, height, width, data }: Frames): Float32Array {
-  const area = height * width;
-  const out = new Float32Array(data.length);
-  for (let c = 0; c < channels; c++) {
-    for (let f = 0; f < frames; f++) {
-      const from = (c * frames + f) * area;
-      out.set(data.subarray(from, from + area), (f * channels + c) * area);
-    }
-  }
-  return out;
 }

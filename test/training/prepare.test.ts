@@ -185,6 +185,63 @@ describe('prepared clips', () => {
   });
 });
 
+describe('clips prepared on several threads', () => {
+  const patients = ['patient0001', 'patient0002', 'patient0003', 'patient0004'];
+  const every = () => {
+    const [root] = patients.map((patient) => still('a', patient));
+    writePart(patientFolder('a', 'patient0003'), 'patient0003_4CH_ES', { data: frameBytes([7]) });
+    return root;
+  };
+  const bytes = (name: string) => new Map(readdirSync(join(folder, name)).sort().map(
+    (file) => [file, readFileSync(join(folder, name, file))]));
+
+  it('are those of one, in the same order and to the byte, and are made again when broken', async () => {
+    const root = every();
+    const alone = await prepare(root);
+    const seen: number[] = [];
+    const cache = join(folder, 'three');
+    const change = { cache, workers: 3, onProgress: (done: number) => void seen.push(done) };
+    assert.deepEqual(await prepare(root, change), alone);
+    assert.deepEqual(seen, [1, 2, 3, 4]);
+    const whole = bytes('cache');
+    assert.deepEqual(bytes('three'), whole);
+    truncateSync(join(cache, [...whole.keys()][2]), 100);
+    assert.deepEqual(await prepare(root, change), alone);
+    assert.deepEqual(bytes('three'), whole);
+  });
+
+  it('are left out with the reason that one thread gives, or are its error, and the others are kept', async () => {
+    const root = every();
+    const bad = join(patientFolder('a', 'patient0002'), 'patient0002_4CH_ED.nii.gz');
+    truncateSync(bad, 40);
+    const reasons = async (workers: number) => {
+      const skipped: string[] = [];
+      const onSkip = (id: string, reason: string) => void skipped.push(`${id}: ${reason}`);
+      const clips = await prepare(root, { cache: join(folder, `${workers}`), workers, onSkip });
+      assert.deepEqual(clips.map(({ patient }) => patient), patients.filter((name) => name !== 'patient0002'));
+      return skipped;
+    };
+    const skipped = await reasons(2);
+    assert.ok(skipped.length === 1 && skipped[0].includes(bad), `${skipped}`);
+    assert.deepEqual(await reasons(1), skipped);
+    await assert.rejects(prepare(root, { workers: 2 }), (error: Error) => error.message.includes(bad));
+    assert.ok(cacheOf().includes([...bytes('1').keys()][0]), `${cacheOf()}`);
+  });
+
+  it('are kept when a stop is asked for, those under way too', async () => {
+    const root = every();
+    let done = 0;
+    const some = await prepare(root, {
+      workers: 2, onProgress: (count) => { done = count; }, stopRequested: () => done > 0,
+    });
+    assert.equal(some.length, 2);
+    assert.equal(cacheOf().length, 2);
+    const made = stamps();
+    assert.equal((await prepare(root)).length, 4);
+    assert.deepEqual(stamps().filter((stamp) => made.includes(stamp)).length, 2, 'made a second time');
+  });
+});
+
 describe('latents', () => {
   it('are kept by pictures and weights, and made again when broken', async () => {
     const model = tinyModel({ temporal: false });

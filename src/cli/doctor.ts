@@ -1,5 +1,6 @@
 /** `./heartbeat doctor`: what this machine offers, measured, and what to do about what is slow. */
 import type { Command } from 'commander';
+import { hasBf16Instructions } from '../tensor/bf16.ts';
 import { ensureNative } from './console/native-setup.ts';
 import { styleFor } from './console/style.ts';
 import { describeError, UserError } from './console/user-error.ts';
@@ -63,6 +64,8 @@ async function aboutLibtorch(speed: boolean): Promise<void> {
   printRow('threads', String(engine.threads()));
   const devices = engine.deviceCount('cuda');
   printRow('CUDA', devices === 0 ? 'no device' : `${devices} device${devices === 1 ? '' : 's'}`);
+  printRow('bfloat16', hasBf16Instructions() ? 'instructions for it: trainings (bf16) and sampling use them'
+    : 'no instructions on this processor, so it is slow: trainings and sampling choose float32 themselves');
   const slowest = speed ? await aboutSpeed(devices > 0 ? ['cpu', 'cuda'] : ['cpu']) : Infinity;
 
   if (blas.reference) {

@@ -44,8 +44,8 @@ export function resolveFor(key: string, sources: ConfigSources, options: Precisi
 function describeChoice(taken: Precision, { auto, chosen }: { auto: boolean; chosen: Precision }): string | null {
   const name = { no: 'float32', bf16: 'bf16' } as const;
   const emulated = taken === 'bf16' && chosen === 'no';
-  const slow = 'this processor has no bfloat16 instructions; on such a one a step in bf16 was measured seven times ' +
-    'slower than in float32';
+  const slow = 'this processor has no bfloat16 instructions; on such a one a step in bf16 was measured 7 to 16 ' +
+    'times slower than in float32';
   if (auto && taken !== chosen) {
     return `${name[taken]}, as in the checkpoint; a new training would take ${name[chosen]} here` +
       (emulated ? `: ${slow}` : '');

@@ -67,7 +67,7 @@ function thinEdges(
   slopes: { x: Float32Array; y: Float32Array }, place: SketchPlace, reach: number,
 ): Float32Array {
   const { height, width } = place;
-  const size = slopes.x.map((x, i) => Math.hypot(x, slopes.y[i]));
+  const size = lengths(slopes);
   const result = new Float32Array(size.length);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
@@ -85,6 +85,17 @@ function thinEdges(
       const crest = Math.min(1, size[at] / Math.max(ahead, behind, 1e-9)) ** 4;
       result[at] = size[at] * crest * sharp;
     }
+  }
+  return result;
+}
+
+/** Math.hypot of each pair, without a call for each. */
+function lengths({ x, y }: { x: Float32Array; y: Float32Array }): Float32Array {
+  const result = new Float32Array(x.length);
+  for (let i = 0; i < result.length; i++) {
+    const most = Math.max(Math.abs(x[i]), Math.abs(y[i]));
+    const [across, down] = [x[i] / most, y[i] / most];
+    if (most > 0) result[i] = Math.sqrt(across * across + down * down) * most;
   }
   return result;
 }

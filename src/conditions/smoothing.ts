@@ -51,8 +51,15 @@ function smoothLines(
   const sums = new Float64Array(length + TOGETHER);
   for (let line = 0; line < lines; line++) {
     const start = line * between;
-    for (let i = 0; i < places.length; i++) padded[i] = from[start + places[i]];
-    sumLine(padded, weights, sums, length);
+    let [first, last] = [places.length, -1];
+    for (let i = 0; i < places.length; i++) {
+      padded[i] = from[start + places[i]];
+      if (padded[i] === 0) continue;
+      if (last < 0) first = i;
+      last = i;
+    }
+    if (last < 0) continue;
+    sumLine(padded, weights, sums, { length, first, last });
     for (let i = 0; i < length; i++) to[start + i * step] = sums[i];
   }
 }
@@ -63,13 +70,18 @@ const TOGETHER = 6;
 /**
  * sums[x] = weights[0] padded[x] + weights[1] padded[x + 1] + ... A sum waits for its last addition;
  * six that do not wait for each other share each value that is read, and the weights move on from
- * one to the next. The zeros at both ends of the weights change no sum.
+ * one to the next. The zeros at both ends of the weights change no sum, nor do those of the line before
+ * `first` and behind `last`.
  */
-function sumLine(padded: Float64Array, weights: Float64Array, sums: Float64Array, length: number): void {
+function sumLine(
+  padded: Float64Array, weights: Float64Array, sums: Float64Array,
+  { length, first, last }: { length: number; first: number; last: number },
+): void {
   for (let x = 0; x < length; x += TOGETHER) {
     let s0 = 0, s1 = 0, s2 = 0, s3 = 0, s4 = 0, s5 = 0;
     let w1 = 0, w2 = 0, w3 = 0, w4 = 0, w5 = 0;
-    for (let k = 0; k < weights.length; k++) {
+    const end = Math.min(weights.length, last - x + 1);
+    for (let k = Math.max(0, first - x - TOGETHER + 1); k < end; k++) {
       const value = padded[x + k];
       const w0 = weights[k];
       s0 += w0 * value;

@@ -20,7 +20,7 @@ import { measuringStage, modelConfig, prepareStage } from '../../src/training/ru
 import { expectNoLeaks } from '../support/leaks.ts';
 import { drawnClips, tinyConfig, wake } from './drawn-clips.ts';
 
-const card = process.env.HEARTBEAT_TEST_cardICE ?? 'cuda:0';
+const card = process.env.HEARTBEAT_TEST_DEVICE ?? 'cuda:0';
 const skip = availableDevices().includes(card) ? false : `no device ${card} here`;
 if (skip === false) expectNoLeaks();
 

@@ -36,6 +36,17 @@ describe('synthesis', () => {
     }
   });
 
+  it('guides in one pass as in two, whatever conditions there are', async () => {
+    for (const inputs of [all, { text: all.text }, { mask: all.mask }, { image: all.image, flow: all.flow }]) {
+      const [two, one] = [
+        await sample(inputs, { guidanceScale: 3 }), await sample(inputs, { guidanceScale: 3, guidanceInOnePass: true })];
+      const differs = Math.max(...two.data.map((value, i) => Math.abs(value - one.data[i])));
+      assert.ok(differs < 1e-4, `${Object.keys(inputs).join()} differ by ${differs}`);
+    }
+    const alone = { guidanceScale: 1, guidanceInOnePass: true };
+    assert.ok(same(await sample(all, alone), await sample(all, { guidanceScale: 1 })));
+  });
+
   it('is a function of the seed: the same clip whatever was sampled before', async () => {
     const first = await sample(all);
     const other = await sample({ text: all.text }, { seed: 2, sampler: 'dpm-solver++' });

@@ -4,7 +4,7 @@
  * stopped study goes on with the same command. Prints a table and writes FOLDER/study.md.
  *
  * --checkpoint FOLDER (models/small), --volumes 5,15,24, --steps 300, --segmenter-steps 1000,
- * --clips 8 (volumes measured), --sampling-steps 12, --seed 0, --preset small, --threads N
+ * --clips 8 (volumes measured), --sampling-steps 12, --seed 0, --preset small, --threads N, --device cpu
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -22,14 +22,15 @@ const { values: flags, positionals } = parseArgs({
     volumes: { type: 'string', default: '5,15,24' }, steps: { type: 'string', default: '300' },
     'segmenter-steps': { type: 'string', default: '1000' }, clips: { type: 'string', default: '8' },
     'sampling-steps': { type: 'string', default: '12' }, seed: { type: 'string', default: '0' },
-    preset: { type: 'string', default: 'small' }, threads: { type: 'string' },
+    preset: { type: 'string', default: 'small' }, threads: { type: 'string' }, device: { type: 'string' },
   },
 });
 const [data, output] = positionals.map((path) => resolve(path));
 if (output === undefined || positionals.length !== 2) {
   throw new Error('expected a data set in the M&Ms layout and a folder to write: few-shot-study.ts DATA FOLDER');
 }
-const common = ['--data', data, '--seed', flags.seed, ...(flags.threads ? ['--threads', flags.threads] : [])];
+const common = ['--data', data, '--seed', flags.seed, ...(flags.threads ? ['--threads', flags.threads] : []),
+  ...(flags.device ? ['--device', flags.device] : [])];
 const recipe = ['--preset', flags.preset, '--cache', join(output, 'cache'), '--resume-from-checkpoint', 'latest'];
 const inits = [
   { name: 'ultrasound', extra: [] },

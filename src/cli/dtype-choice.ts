@@ -5,8 +5,9 @@ export type SamplingDType = 'float32' | 'bfloat16';
 
 /**
  * bfloat16 on a processor with instructions for it, whose convolutions are then up to twice as fast as
- * in float32. Other devices compute in float32 unless asked. `flags`: the processor's own list; for tests.
+ * in float32, and on CUDA, as trainings choose; float32 elsewhere. `flags`: the processor's own list; for tests.
  */
 export function chooseDType(device: string, flags?: string): SamplingDType {
-  return device === 'cpu' && hasBf16Instructions(flags) ? 'bfloat16' : 'float32';
+  const native = device === 'cpu' ? hasBf16Instructions(flags) : device.startsWith('cuda');
+  return native ? 'bfloat16' : 'float32';
 }

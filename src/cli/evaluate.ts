@@ -65,7 +65,7 @@ export function register(command: Command): void {
     .option('--seed <n>', 'of the noise and of the choice of clips', integer({ min: 0 }), 0)
     .option('--sheets <n>', 'clips that get a contact sheet', integer({ min: 0 }), 4)
     .addOption(new Option('--dtype <name>',
-      '(default: bf16 where the processor computes it, else float32)').choices(['float32', 'bf16']))
+      '(default: bf16 on CUDA and where the processor computes it, else float32)').choices(['float32', 'bf16']))
     .option('--device <name>', 'cpu, cuda, cuda:0 or mps', 'cpu')
     .option('--threads <n>', 'CPU threads (default: all cores)', integer({ min: 1 }))
     .option('--memorisation-index <folder>', 'index of the training clips (memorisation build; default: one ' +

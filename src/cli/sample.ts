@@ -72,7 +72,7 @@ export function addSamplingFlags(command: Command): Command {
       new Option('--sampler <name>', '(default: ddim)').choices(['ddim', 'dpm-solver++']),
     )
     .addOption(
-      new Option('--dtype <name>', '(default: bf16 where the processor computes it, else float32)')
+      new Option('--dtype <name>', '(default: bf16 on CUDA and where the processor computes it, else float32)')
         .choices(['float32', 'bf16']),
     )
     .option('--device <name>', 'cpu, cuda, cuda:0 or mps (default: cpu)')

@@ -56,7 +56,7 @@ export function registerUsefulness(parent: Command): void {
       .choices(['ddim', 'dpm-solver++']).default('ddim'))
     .option('--seed <n>', 'of noise, first weights and order', integer({ min: 0 }), 0)
     .addOption(new Option('--dtype <name>',
-      'of sampling (default: bf16 where the processor computes it, else float32)').choices(['float32', 'bf16']))
+      'of sampling (default: bf16 on CUDA and where the processor computes it, else float32)').choices(['float32', 'bf16']))
     .option('--device <name>', 'cpu, cuda, cuda:0 or mps', 'cpu')
     .option('--threads <n>', 'CPU threads (default: all cores)', integer({ min: 1 }))
     .addHelpText('after', examples)

@@ -49,7 +49,7 @@ export function register(command: Command): void {
     .option('--output <folder>', 'everything that the study makes; may hold a part of it')
     .option('--dry-run', 'say what is done and what is missing, and how long it will take')
     .addOption(new Option('--dtype <name>',
-      'of sampling (default: bf16 where the processor computes it, else float32)').choices(['float32', 'bf16']))
+      'of sampling (default: bf16 on CUDA and where the processor computes it, else float32)').choices(['float32', 'bf16']))
     .option('--device <name>', 'cpu, cuda, cuda:0 or mps', 'cpu')
     .option('--threads <n>', 'CPU threads (default: all cores)', integer({ min: 1 }))
     .addHelpText('after', examples)

@@ -213,7 +213,7 @@ class StudyClips {
   private store(): ClipStoreOptions {
     const { data, output, device, report, update, stopRequested } = this.options;
     return {
-      config: this.config, data, cache: cacheOf(output), device, report, stopRequested,
+      config: this.config, data, cache: cacheOf(output), device, workers: availableParallelism(), report, stopRequested,
       onProgress: (done, total, id) => update?.(done / total, id),
       onSkip: (id, reason) => report?.(`left out ${id}: ${reason}`),
     };

@@ -1,5 +1,6 @@
 /** What synthetic pairs are worth: a segmenter trained on real, on synthetic, and on both, tested on real frames. */
 import { existsSync, mkdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { listClips } from '../data/clips.ts';
 import { fixed, written } from '../evaluation/written.ts';
@@ -108,7 +109,8 @@ async function loadClips(split: 'training' | 'testing', options: UsefulnessOptio
   const kinds = video ? (['sequence', 'half_sequence'] as const) : undefined;
   const sources = listClips(data, { split, views: config.views, frames, kinds, report });
   const clips = await watched(options, `prepare ${split}`, sources.length, 'clips', 0, () => prepareClips(sources, {
-    cache: join(output, 'cache'), resolution, frames, stopRequested: options.stopRequested,
+    cache: join(output, 'cache'), resolution, frames, workers: availableParallelism(),
+    stopRequested: options.stopRequested,
     onProgress: (done, _, id) => options.update?.(done, id),
     onSkip: (id, reason) => report?.(`left out ${id}: ${reason}`),
   }));

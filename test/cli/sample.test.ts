@@ -124,7 +124,8 @@ describe('settings', () => {
   it('bf16 is chosen where the processor has it', () => {
     assert.equal(chooseDType('cpu', 'flags : avx512f avx512_bf16'), 'bfloat16');
     assert.equal(chooseDType('cpu', 'flags : avx2 avx512f'), 'float32');
-    assert.equal(chooseDType('cuda', 'flags : avx512_bf16'), 'float32');
+    assert.equal(chooseDType('cuda:0', 'flags : avx2'), 'bfloat16');
+    assert.equal(chooseDType('mps', 'flags : avx512_bf16'), 'float32');
   });
 });
 

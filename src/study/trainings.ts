@@ -1,5 +1,6 @@
 /** The trainings of a study: shared networks once, then each method's stages, each in a run folder. */
 import { existsSync, lstatSync, mkdirSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { readModelIndex } from '../heartbeat/model-folder.ts';
 import { checkpointConfig, findCheckpoint, listCheckpoints } from '../training/checkpoint.ts';

@@ -16,7 +16,9 @@ const [given] = process.argv.slice(2);
 if (given === undefined) throw new Error('usage: stand-in-weights.ts FOLDER');
 const folder = resolve(given);
 const { model: config, seed } = resolveConfig({ preset: 'paper' });
-const model = new HeartBeat(config, { seed });
+// Stable Diffusion's own U-Net has neither local features nor an image branch.
+const model = new HeartBeat(
+  { ...config, conditions: ['text'], unet: { ...config.unet, localChannels: 0, imageQuery: 'none' } }, { seed });
 try {
   await exportPipeline(model, folder);
   // What the public folder does not have: our own parts, and an index that asks for them.

@@ -77,9 +77,11 @@ const resolveStage = (name: StageName, flags: TrainFlags) =>
 async function dryRun(name: StageName, flags: TrainFlags): Promise<void> {
   const { setThreads } = await import('../tensor/device.ts');
   const { listClips } = await import('../data/clips.ts');
+  const { expectGivenOptions } = await import('../training/components.ts');
   const { printEstimate } = await import('./estimate.ts');
   if (flags.threads !== undefined) setThreads(flags.threads);
   const config = await resolveStage(name, flags);
+  expectGivenOptions(config);
   const { frames } = config.model;
   const listed = (split: 'training' | 'validation') => listClips(flags.data, { split, views: config.views, frames });
   const [clips, held] = [listed('training').length, listed('validation').length];

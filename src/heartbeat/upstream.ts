@@ -15,7 +15,7 @@ import { isAddedToUNet, widenConvIn } from '../models/unet-weights.ts';
 import { noGrad, scope } from '../tensor/memory.ts';
 import { shapeText } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import type { HeartBeat } from './heartbeat.ts';
+import type { HeartBeat, HeartBeatConfig } from './heartbeat.ts';
 import { expectSameOptions, listed } from './upstream/config-files.ts';
 import { imageEncoderOfShapes } from './upstream/image-encoder-shapes.ts';
 import { ourKeys, upstreamNetworks, type Naming, type UpstreamNetwork } from './upstream/keys.ts';
@@ -129,7 +129,7 @@ export function startNetworksFromUpstream(
     const place = networkPlace(network, path);
     const stored = openNetwork(network, place);
     expectFit(model, network, stored);
-    expectSameOptions(stored.file.path, network, model.config[network], configReaders[network](place));
+    expectOptions(model.config, network, place);
     return [[network, stored] as const];
   });
   for (const [network, stored] of opened) {
@@ -147,6 +147,23 @@ export function startNetworksFromUpstream(
     })));
   }
   return opened.map(([network]) => network);
+}
+
+/**
+ * Refuses networks of other options than the configuration's, by their configuration files and headers alone: for
+ * who wants to know before there is a model.
+ *
+ * @throws one sentence that names the file and the options that differ
+ */
+export function expectUpstreamOptions(config: HeartBeatConfig, paths: UpstreamPaths): void {
+  for (const network of upstreamNetworks) {
+    const path = paths[network];
+    if (path !== undefined) expectOptions(config, network, networkPlace(network, path));
+  }
+}
+
+function expectOptions(config: HeartBeatConfig, network: UpstreamNetwork, place: string): void {
+  expectSameOptions(openNetwork(network, place).file.path, network, config[network], configReaders[network](place));
 }
 
 const convIn = 'conv_in.weight';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { HeartBeat, HeartBeatConfig } from '../heartbeat/heartbeat.ts';
 import { loadComponent, readModelIndex, readModelTokenizer, weightsFile } from '../heartbeat/model-folder.ts';
-import { startNetworksFromUpstream, upstreamTokenizer } from '../heartbeat/upstream.ts';
+import { expectUpstreamOptions, startNetworksFromUpstream, upstreamTokenizer } from '../heartbeat/upstream.ts';
 import type { TokenizerSource } from '../models/tokenizer-folder.ts';
 import { sha256 } from './checkpoint.ts';
 import { expectStage, firstStage, type MethodName } from './methods.ts';
@@ -111,6 +111,20 @@ export function expectSources(stage: StageName, origin: Origin, run: string): vo
     if (source === 'run') expectModel(run, trainedBy[name as keyof typeof trainedBy]);
     else if (source !== 'random') expectGiven(name, source, origin.preset);
   }
+  expectGivenOptions(origin, names);
+}
+
+/**
+ * Refuses given networks that are built otherwise than the preset's; what is not given yet is no mistake here.
+ *
+ * @throws one sentence that names the file and the options that differ
+ */
+export function expectGivenOptions(
+  { pretrained, model, preset }: Origin, names = Object.keys(pretrained) as readonly PretrainedName[],
+): void {
+  const given = names.filter((name) => !['run', 'random', 'upstream'].includes(pretrained[name]));
+  expectUpstreamOptions(model, Object.fromEntries(given.map((name) =>
+    [name, expectGiven(name, pretrained[name], preset)])));
 }
 
 /**

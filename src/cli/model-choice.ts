@@ -49,7 +49,16 @@ export interface OpenedModel {
 /** As `findCheckpoint`, with what its configuration says. */
 export function openModel(given?: string): OpenedModel {
   const folder = findCheckpoint(given);
-  const { resolution, frames, frameAxis, classes, conditions } = readModelIndex(folder).config;
+  const { resolution, frames, frameAxis, classes, conditions, unet } = readModelIndex(folder).config;
   const side = { height: resolution, width: resolution };
-  return { folder, conditions, size: { stage: 'video', frames, frameAxis, classes, ...side } };
+  const stage = unet.temporal ? 'video' : 'image';
+  return { folder, conditions, size: { stage, frames, frameAxis, classes, ...side } };
+}
+
+/**
+ * The size of what is sampled: a video model makes all of its frames, one of stage 1 a single picture, unless two
+ * masks or more ask for a sequence, whose frames it makes each for itself.
+ */
+export function sampledSize({ size }: OpenedModel, masks: readonly string[] = []): ModelSize {
+  return size.stage === 'image' && masks.length < 2 ? { ...size, frames: 1 } : size;
 }

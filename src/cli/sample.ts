@@ -30,7 +30,8 @@ Examples:
 Every condition may be left out; any of them together is fine. Pictures of any size are centred
 in the model's square. The folder gets video.mp4, video.gif, video.nii.gz, frames/, sheet.png (the
 conditions under the frames) and recipe.json, which is inside every file as well; a model of slices
-(train few-shot) writes volume.nii.gz and slices/ instead of the video. docs/sampling.md
+(train few-shot) writes volume.nii.gz and slices/ instead of the video, a model of stage 1
+(RUN/image/model) a single frame, or a sequence where two masks or more are given. docs/sampling.md
 tells the file formats. Ctrl+C stops after the step and leaves nothing half-written.`;
 
 export function register(command: Command): void {
@@ -89,18 +90,19 @@ async function sample(flags: SampleFlags): Promise<void> {
   checkGateFlags(flags);
   expectNewFolder(output);
   catchSignals();
-  const { openModel } = await import('./model-choice.ts');
+  const { openModel, sampledSize } = await import('./model-choice.ts');
   const model = openModel(checkpoint);
+  expectKnown(flags, model.conditions, model.folder);
+  const size = sampledSize(model, flags.mask);
   const { openExtractors } = await import('../extractors/extractors.ts');
   const extractors = openExtractors(chosen);
-  const given = await readInputs(flags, model.size, { extractors, time: flags.time })
+  const given = await readInputs(flags, size, { extractors, time: flags.time })
     .finally(() => extractors.dispose());
   expectExtracted(extractors.identity, given);
-  expectKnown(given, model.conditions, model.folder);
   expectGiven(sampling, given);
   for (const note of given.notes) process.stderr.write(`note: ${note}\n`);
   await throwIfStopped();
-  const { frames, width, frameAxis } = model.size;
+  const { frames, width, frameAxis } = size;
   if (flags.memorisationIndex !== undefined && frameAxis === 'slice') {
     throw new UserError('--memorisation-index: expected a model of ultrasound, got one of cardiac MRI',
       { exitCode: 2 });
@@ -108,7 +110,7 @@ async function sample(flags: SampleFlags): Promise<void> {
   const gate = await openSampleGate(flags, { resolution: width, frames }, sampling.device);
   try {
     const { runSampling } = await import('./sampling.ts');
-    const job = { checkpoint: model.folder, given, flags: sampling, count, output, gate };
+    const job = { checkpoint: model.folder, given, flags: sampling, frames, count, output, gate };
     printClips(await runSampling({ command: 'sample', ...job }));
   } finally {
     gate?.dispose();
@@ -165,14 +167,18 @@ function expectExtracted(
   }
 }
 
-function expectKnown({ sources }: UserInputs, known: readonly string[], folder: string): void {
-  const strange = sources.find(({ condition }) => !known.includes(condition));
-  if (strange === undefined) return;
-  throw new UserError(
-    `${strange.given}: expected a condition that the model ${folder} knows ` +
-      `(${known.join(', ')}), got ${strange.condition}`,
-    { exitCode: 2 },
-  );
+/** Refuses the flag of a condition that the model does not have, before any file is read. */
+function expectKnown(given: SampleFlags, known: readonly string[], folder: string): void {
+  for (const { name, flags } of conditions) {
+    if (known.includes(name)) continue;
+    const strange = flags.map(({ flag }) => new Option(flag))
+      .find((option) => given[option.attributeName() as keyof SampleFlags] !== undefined);
+    if (strange === undefined) continue;
+    throw new UserError(
+      `${strange.long}: expected a condition that the model ${folder} knows (${known.join(', ')}), got ${name}`,
+      { exitCode: 2 },
+    );
+  }
 }
 
 /** Paths and seconds, on standard output. */

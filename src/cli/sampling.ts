@@ -38,6 +38,8 @@ export interface SamplingJob {
   readonly checkpoint: string;
   readonly given: UserInputs;
   readonly flags: SamplingFlags;
+  /** Of each clip; those of the model when absent. */
+  readonly frames?: number;
   /** How many clips: seeds seed .. seed + count - 1. */
   readonly count: number;
   /** With one clip its folder; with more, they come to lie in it as seed-<n>. */
@@ -96,6 +98,7 @@ export async function runSampling(job: SamplingJob): Promise<SampledClips> {
         ...settings,
         seed,
         strength,
+        frames: job.frames,
         onStep: (done) => {
           progress.update(k * settings.numInferenceSteps + done, count > 1 ? `seed ${seed}` : '');
           return receivedSignal() === null;

@@ -10,9 +10,10 @@ import { fill } from '../support/reference-fill.ts';
 export const FRAMES = 4;
 
 /** Layers that are born as zeros have numbers too: every condition then moves the picture. */
-export function writeTinyModel(folder: string, overrides: readonly string[] = []): void {
+export function writeTinyModel(folder: string, overrides: readonly string[] = [], temporal = true): void {
   const { model: config } = resolveConfig({ preset: 'tiny', overrides });
-  const model = new HeartBeat({ ...config, unet: { ...config.unet, temporal: true } });
+  const conditions = config.conditions.filter((name) => temporal || name !== 'flow');
+  const model = new HeartBeat({ ...config, conditions, unet: { ...config.unet, temporal } });
   try {
     for (const path of Object.values(model.components)) fill(path.state());
     saveModelFolder(model, folder);

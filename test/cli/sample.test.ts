@@ -69,6 +69,32 @@ describe('each condition', () => {
   }
 });
 
+describe('a model of stage 1', () => {
+  const image = join(folder, 'image model');
+  before(() => writeTinyModel(image, [], false));
+  const framesOf = async (...args: string[]) => {
+    const output = join(folder, `out${runs++}`);
+    const result = await runVerb(sample, [...args, ...usual, '--checkpoint', image, '--output', output]);
+    assert.deepEqual(result, { code: 0, message: '' });
+    assert.ok(existsSync(join(output, 'sheet.png')) && existsSync(join(output, 'video.mp4')));
+    return readdirSync(join(output, 'frames')).length;
+  };
+  it('makes a single frame', async () => {
+    for (const args of [['--text', '2CH'], ['--mask', files.edMask], ['--mask', files.esMask, '--image', files.frame]]) {
+      assert.equal(await framesOf(...args), 1, args.join(' '));
+    }
+  });
+  it('makes a sequence for two masks', async () => {
+    assert.equal(await framesOf('--mask', files.edMask, files.esMask), FRAMES);
+  });
+  it('takes no flow', async () => {
+    const args = ['--flow', files.flow, ...usual, '--checkpoint', image, '--output', join(folder, 'none')];
+    const { code, message } = await runVerb(sample, args);
+    assert.equal(code, 2);
+    assert.match(message, /^--flow: expected a condition that the model .* knows \(.*\), got flow$/);
+  });
+});
+
 describe('seeds', () => {
   it('the same gives the same bytes in every file, another gives another clip', async () => {
     const [a, b] = [await sampled(...every, '--seed', '5'), await sampled(...every, '--seed', '5')];

@@ -9,6 +9,7 @@ import { loadModelFolder } from '../../src/heartbeat/model-folder.ts';
 import { loadUpstream } from '../../src/heartbeat/upstream.ts';
 import { dispose } from '../../src/tensor/memory.ts';
 import { addLatents } from '../../src/training/clip-store.ts';
+import { expectGivenOptions, expectSources } from '../../src/training/components.ts';
 import { modelOf } from '../../src/training/run-folder.ts';
 import { trainStage } from '../../src/training/runs.ts';
 import { configOf, goldenFile, writeStableDiffusion } from '../heartbeat/upstream-folders.ts';
@@ -31,6 +32,12 @@ describe('a run from upstream networks', () => {
         'image.trainTextEncoder=false', 'image.optimization.learningRate=1e-30', 'video.optimization.learningRate=1e-30'),
       model: heartbeatConfig.parse({ ...own, resolution: 32, frames: 4 }),
     };
+    const other = { ...config, model: { ...config.model, unet: { ...config.model.unet, norm_num_groups: 2 } } };
+    expectSources('image', config, run);
+    expectGivenOptions({ ...other, pretrained: { ...other.pretrained, unet: 'upstream' } });
+    for (const refused of [() => expectSources('image', other, run), () => expectGivenOptions(other)]) {
+      assert.throws(refused, /expected the configuration of the model's unet, got norm_num_groups \d+ \(the model has 2\)$/);
+    }
     const clips = drawnClips(3);
     await addLatents(clips, run, { config, data: '', cache: run });
     const options = {

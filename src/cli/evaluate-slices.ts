@@ -4,7 +4,7 @@ import { startProgress } from './console/progress.ts';
 import { catchSignals, receivedSignal } from './console/signals.ts';
 import { Interrupted, UserError } from './console/user-error.ts';
 import { chooseDType } from './dtype-choice.ts';
-import type { EvaluateFlags } from './evaluate.ts';
+import type { EvaluateFlags } from './evaluate-flags.ts';
 
 /** Whether the flags name volumes of slices: their data set, or an evaluation of such. */
 export async function isOfSlices({ data, output, reportOnly }: EvaluateFlags): Promise<boolean> {

@@ -7,7 +7,8 @@ import { startProgress } from './console/progress.ts';
 import { catchSignals, receivedSignal } from './console/signals.ts';
 import { Interrupted, UserError } from './console/user-error.ts';
 import { chooseDType } from './dtype-choice.ts';
-import { addExtractorFlags, extractorsOf, type ExtractorFlags } from './extractor-flags.ts';
+import { addExtractorFlags, extractorsOf } from './extractor-flags.ts';
+import type { EvaluateFlags } from './evaluate-flags.ts';
 import { evaluateVolumes, isOfSlices } from './evaluate-slices.ts';
 import { openClipNetworks, openFrameNetworks } from './evaluation-networks.ts';
 import { openEvaluationGate } from './memorisation-gate.ts';
@@ -25,15 +26,6 @@ Every video is kept below --output, with the figures of each finished clip: Ctrl
 and the same command goes on. Printed: tables with 95 % intervals; written: card.json, card.html,
 card.png, report.md, sheets/; "compare" puts two cards beside each other. What each figure means
 stands in docs/evaluation.md.`;
-
-export interface EvaluateFlags extends ExtractorFlags {
-  checkpoint?: string; segmenter?: string; data?: string; output: string; clips: number;
-  split: 'training' | 'validation' | 'testing'; view: 'both' | '2CH' | '4CH'; base: string;
-  steps: number; guidanceScale: number; sampler: 'ddim' | 'dpm-solver++'; seed: number;
-  sheets: number; dtype?: 'float32' | 'bf16'; device: string; threads?: number;
-  reportOnly?: boolean; preset?: 'tiny'; memorisation: boolean; memorisationIndex?: string;
-  echoFeatures?: string; inception?: string; i3d?: string; lpips?: string; lpipsTrunk?: string;
-}
 
 export function register(command: Command): void {
   addExtractorFlags(command)

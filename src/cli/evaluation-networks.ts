@@ -2,7 +2,7 @@
 import type { FeatureExtractor } from '../evaluation/feature-extractors.ts';
 import type { EvaluationOptions } from '../evaluation/evaluation.ts';
 import { UserError } from './console/user-error.ts';
-import type { EvaluateFlags } from './evaluate.ts';
+import type { EvaluateFlags } from './evaluate-flags.ts';
 import { releasedEchoFeatures as released } from './memorisation-gate.ts';
 
 export interface EvaluationNetworks {

@@ -6,8 +6,8 @@ import { dotPlot, escapeHtml, linePlot, scatterPlot } from './card-plots.ts';
 import type { Card, CardContent, Metric } from './card.ts';
 import { effectTable } from './effect-table.ts';
 import { inPixels, type FigureName } from './figures.ts';
+import { heading, leftOutNote } from './heading.ts';
 import { memorisationTables } from './memorisation/tables.ts';
-import { heading, leftOutNote } from './report.ts';
 import { wantedRuns } from './runs.ts';
 import { unitName, written } from './written.ts';
 

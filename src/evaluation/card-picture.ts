@@ -5,8 +5,8 @@ import { toBytes } from '../frames/colour.ts';
 import { readPng } from '../frames/png.ts';
 import { drawText, LINE_HEIGHT, textWidth, wrapText, type Colour } from '../frames/text.ts';
 import type { CardContent, Metric } from './card.ts';
+import { heading } from './heading.ts';
 import { memorisationMetrics } from './memorisation/tables.ts';
-import { heading } from './report.ts';
 import { wantedRuns } from './runs.ts';
 
 const PAPER: Colour = [250, 250, 248];

@@ -181,14 +181,17 @@ function distanceMetrics(distance: SetDistance): Metric[] {
   return metrics;
 }
 
-/** The extractors of a card, in words and hashes. */
-export function extractorLines(card: Card): string[] {
-  const { extractors, lpips } = card.manifest;
-  const lines = extractors.map(({ name, network, sha256, dimension, input }) =>
+/** The extractors that the distances between sets are taken on, in words and hashes. */
+export function extractorLines({ manifest }: Card): string[] {
+  return manifest.extractors.map(({ name, network, sha256, dimension, input }) =>
     `${name}: ${network}, sha256 ${sha256.slice(0, 12)}, ${dimension} features; ${input}`);
-  if (lpips === undefined) return lines;
+}
+
+/** The network of a perceptual distance, which is a figure of each clip; none where there was none. */
+export function lpipsLines({ manifest: { lpips } }: Card): string[] {
+  if (lpips === undefined) return [];
   const hashes = lpips.sha256.split('+').map((hash) => hash.slice(0, 12));
-  return [...lines, `${lpips.title}: ${lpips.network}, sha256 ${hashes.join(' and ')}; ${lpips.input}`];
+  return [`${lpips.title}: ${lpips.network}, sha256 ${hashes.join(' and ')}; ${lpips.input}.`];
 }
 
 /**

@@ -4,9 +4,10 @@ import { writeAtomic } from '../frames/atomic.ts';
 import { encodePng } from '../frames/png.ts';
 import { htmlCard } from './card-html.ts';
 import { drawCard } from './card-picture.ts';
-import { cardFile, extractorLines, makeCard, type CardContent } from './card.ts';
+import { cardFile, extractorLines, lpipsLines, makeCard, type CardContent } from './card.ts';
 import { effectTable, type Table } from './effect-table.ts';
 import { figures } from './figures.ts';
+import { heading, leftOutNote } from './heading.ts';
 import { memorisationSection, pairsPicture } from './memorisation/section.ts';
 import { memorisationTables } from './memorisation/tables.ts';
 import type { Results } from './results.ts';
@@ -67,23 +68,11 @@ export function textTable({ title, note, head, rows }: Table): string {
   return [title.toUpperCase(), ...(note === undefined ? [] : [note]), ...text].join('\n');
 }
 
-/** Of single frames: what is not there, and why. */
-export const leftOutNote = 'Left out, since a single frame has no time: optical flow, ejection fraction, ' +
-  'temporal roughness, frame-difference energy, and the view as the video network reads it. The memorisation gate ' +
-  'judges clips alone.';
-
-/** What a card is of, in a few sentences. */
-export function heading({ settings, clips, patients }: Summary): string {
-  const { sampler, numInferenceSteps, guidanceScale, seed, precision, split } = settings;
-  return `${clips} ${unitName(settings.frames)} of ${patients} patients (${split} split), ${sampler}, ` +
-    `${numInferenceSteps} steps, guidance ${guidanceScale}, ${precision}, seed ${seed}, ` +
-    `model ${settings.model.slice(0, 12)}. Means with 95 % bootstrap intervals over patients.`;
-}
-
 function tablesOf(content: CardContent): Table[] {
   const { summary, card } = content;
   const single = summary.settings.frames === 1;
   const unit = unitName(summary.settings.frames);
+  const notes = [...lpipsLines(card), ...(single ? [leftOutNote] : [])];
   const known = figures.filter(({ name }) => Object.values(summary.runs).some((row) => name in row));
   return [
     {
@@ -136,7 +125,7 @@ function tablesOf(content: CardContent): Table[] {
     ...memorisationTables(card.memorisation),
     {
       title: 'Every figure',
-      ...(single ? { note: leftOutNote } : {}),
+      ...(notes.length > 0 ? { note: notes.join(' ') } : {}),
       head: ['figure', ...Object.keys(summary.runs)],
       rows: known.map(({ name, unit, digits }) => {
         const { title } = card.metrics.find((metric) => metric.name === name)!;

@@ -11,7 +11,7 @@ import { loadSegmenter } from '../src/metrics/segmenter-folder.ts';
 import { EchoVideo } from '../src/models/echo-video.ts';
 import { rootPath } from '../src/nn/path.ts';
 import { readSafetensors } from '../src/tensor/safetensors.ts';
-import { sha256 } from '../src/training/checkpoint.ts';
+import { sha256 } from '../src/frames/file-hash.ts';
 import { modelOf } from '../src/training/runs.ts';
 
 const [run, folder] = process.argv.slice(2);

@@ -33,7 +33,7 @@ async function generateAndMeasure(flags: EvaluateFlags): Promise<void> {
   const { loadModelFolder, modelHash, readModelIndex } = await import('../heartbeat/model-folder.ts');
   const { loadSegmenter, segmenterWeights } = await import('../metrics/segmenter-folder.ts');
   const { setThreads } = await import('../tensor/device.ts');
-  const { sha256 } = await import('../training/checkpoint.ts');
+  const { sha256 } = await import('../frames/file-hash.ts');
   if (flags.threads !== undefined) setThreads(flags.threads);
   const asked = { float32: 'float32', bf16: 'bfloat16' } as const;
   const dtype = flags.dtype === undefined ? chooseDType(device) : asked[flags.dtype];

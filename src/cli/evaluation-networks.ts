@@ -19,7 +19,7 @@ type Keep = <T extends { dispose: () => void }>(loaded: T) => T;
 export async function openClipNetworks(flags: EvaluateFlags, keep: Keep): Promise<EvaluationNetworks> {
   const { loadEchoFeatures, measuringNetwork } = await import('../evaluation/feature-extractors.ts');
   const { loadSegmenter, segmenterWeights } = await import('../metrics/segmenter-folder.ts');
-  const { sha256 } = await import('../training/checkpoint.ts');
+  const { sha256 } = await import('../frames/file-hash.ts');
   const { device } = flags;
   const echoFolder = flags.echoFeatures ?? released;
   const segmenterFolder = flags.segmenter ?? measuringNetwork(echoFolder, 'segmenter');

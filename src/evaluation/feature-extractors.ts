@@ -16,7 +16,7 @@ import { rootPath } from '../nn/path.ts';
 import { noGrad, scope } from '../tensor/memory.ts';
 import { cat } from '../tensor/ops.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
-import { sha256 } from '../training/checkpoint.ts';
+import { sha256 } from '../frames/file-hash.ts';
 import { readPublished } from './published-weights.ts';
 
 /** What a card says of an extractor. */

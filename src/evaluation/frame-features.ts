@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { networkWeights } from '../metrics/network-folder.ts';
 import { loadSegmenter, type LoadedSegmenter } from '../metrics/segmenter-folder.ts';
 import type { Segmenter } from '../metrics/segmenter.ts';
-import { sha256 } from '../training/checkpoint.ts';
+import { sha256 } from '../frames/file-hash.ts';
 import { encoderFeatures, measuringNetwork, type FeatureExtractor } from './feature-extractors.ts';
 
 export interface FrameInstruments {

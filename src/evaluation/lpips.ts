@@ -4,7 +4,7 @@ import { loadLpips, lpipsBetween, lpipsTitle } from '../metrics/lpips.ts';
 import { lpipsTrunkTitle } from '../models/lpips.ts';
 import { rootPath } from '../nn/path.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { sha256 } from '../training/checkpoint.ts';
+import { sha256 } from '../frames/file-hash.ts';
 import { readPublished } from './published-weights.ts';
 
 /** What a card says of it. */

@@ -2,11 +2,10 @@
  * Which flow and sketch are taken from pictures: the built-in ones, or a network with public
  * weights that the user has.
  */
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { loadFlowEstimator, type FlowEstimator } from '../conditions/flow.ts';
 import { extractSketch, type SketchExtractor } from '../conditions/sketch.ts';
+import { sha256 } from '../frames/file-hash.ts';
 import { loadPidinet } from '../models/pidinet-weights.ts';
 import { loadRaftSmall, RAFT_UPDATES } from '../models/raft.ts';
 import { rootPath, type Path } from '../nn/path.ts';
@@ -109,5 +108,5 @@ function open<T>(
 }
 
 function hashOf(weights: string): string {
-  return createHash('sha256').update(readFileSync(weights)).digest('hex');
+  return sha256(weights);
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { hashFile } from '../frames/file-hash.ts';
 import { noGrad, scope } from '../tensor/memory.ts';
 import { readTokenizerFolder, writeTokenizerFolder, type TokenizerSource } from '../models/tokenizer-folder.ts';
 import type { DType } from '../tensor/dtype.ts';
@@ -135,8 +136,8 @@ export function loadComponent(model: HeartBeat, component: ComponentName, file: 
 /** A short name for exactly this model: sha256 over the weight files and the mean frame of its folder. */
 export function modelHash(path: string): string {
   const hash = createHash('sha256');
-  for (const component of componentNames) hash.update(readFileSync(join(path, weightsFile(component))));
-  if (existsSync(join(path, meanFrameFile))) hash.update(readFileSync(join(path, meanFrameFile)));
+  for (const component of componentNames) hashFile(hash, join(path, weightsFile(component)));
+  if (existsSync(join(path, meanFrameFile))) hashFile(hash, join(path, meanFrameFile));
   return hash.digest('hex');
 }
 

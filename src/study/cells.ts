@@ -15,7 +15,7 @@ import type { ClipSource } from '../data/clips.ts';
 import { loadModelFolder, modelHash } from '../heartbeat/model-folder.ts';
 import { loadSegmenter, segmenterWeights, type LoadedSegmenter } from '../metrics/segmenter-folder.ts';
 import type { DType } from '../tensor/dtype.ts';
-import { sha256 } from '../training/checkpoint.ts';
+import { sha256 } from '../frames/file-hash.ts';
 import { modelOf } from '../training/run-folder.ts';
 import { sharedConfig } from './budget.ts';
 import { lettersOf } from './letters.ts';

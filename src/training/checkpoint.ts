@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import {
-  closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, readSync,
+  closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync,
   renameSync, rmSync, statSync, writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { sha256 } from '../frames/file-hash.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { readSafetensors, writeSafetensors } from '../tensor/safetensors.ts';
 
@@ -134,21 +134,6 @@ function verify(path: string): Manifest {
     }
   }
   return manifest;
-}
-
-/** sha256 of a file as hexadecimal text, read in pieces. */
-export function sha256(path: string): string {
-  const hash = createHash('sha256');
-  const handle = openSync(path, 'r');
-  const piece = Buffer.alloc(1 << 20);
-  try {
-    for (let n = readSync(handle, piece); n > 0; n = readSync(handle, piece)) {
-      hash.update(piece.subarray(0, n));
-    }
-  } finally {
-    closeSync(handle);
-  }
-  return hash.digest('hex');
 }
 
 function syncPath(path: string): void {

@@ -6,7 +6,7 @@ import type { HeartBeat, HeartBeatConfig } from '../heartbeat/heartbeat.ts';
 import { loadComponent, readModelIndex, readModelTokenizer, weightsFile } from '../heartbeat/model-folder.ts';
 import { expectUpstreamOptions, startNetworksFromUpstream, upstreamTokenizer } from '../heartbeat/upstream.ts';
 import type { TokenizerSource } from '../models/tokenizer-folder.ts';
-import { sha256 } from './checkpoint.ts';
+import { sha256 } from '../frames/file-hash.ts';
 import { expectStage, firstStage, type MethodName } from './methods.ts';
 import { expectModel, modelOf, type StageName } from './run-folder.ts';
 

@@ -6,7 +6,7 @@ import {
 } from '../heartbeat/model-folder.ts';
 import { noGrad, scope } from '../tensor/memory.ts';
 import { readSafetensors } from '../tensor/safetensors.ts';
-import { sha256 } from './checkpoint.ts';
+import { sha256 } from '../frames/file-hash.ts';
 import type { ClipStoreOptions } from './clip-store.ts';
 import type { TrainingConfig } from './config.ts';
 import { runStage, type LoopOptions, type LoopResult } from './loop.ts';

@@ -12,7 +12,7 @@ import { keep, noGrad, scope } from '../tensor/memory.ts';
 import { cat } from '../tensor/ops.ts';
 import { readSafetensors, writeSafetensors } from '../tensor/safetensors.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
-import { sha256 } from './checkpoint.ts';
+import { sha256 } from '../frames/file-hash.ts';
 import { extractSource, type ExtractionTask } from './extract-clip.ts';
 import {
   allFrames, pictures, StoredFloats, type PreparedClip, type PreparedPlanes,

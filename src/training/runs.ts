@@ -4,7 +4,7 @@ import { HeartBeat, heartbeatConfig, type HeartBeatConfig } from '../heartbeat/h
 import { loadComponent, saveModelFolder, weightsFile } from '../heartbeat/model-folder.ts';
 import { readSafetensors } from '../tensor/safetensors.ts';
 import { extractorNames, type ExtractorsConfig } from '../extractors/extractors.ts';
-import { sha256 } from './checkpoint.ts';
+import { sha256 } from '../frames/file-hash.ts';
 import { refuseGiven, sourceHash, startComponent, startTokenizer, vaeConfigOf } from './components.ts';
 import type { TrainingConfig } from './config.ts';
 import type { Ema } from '../nn/ema.ts';

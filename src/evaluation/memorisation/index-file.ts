@@ -11,7 +11,7 @@ import { writeAtomic } from '../../frames/atomic.ts';
 import { scope } from '../../tensor/memory.ts';
 import { readSafetensors, writeSafetensors } from '../../tensor/safetensors.ts';
 import { tensor } from '../../tensor/tensor.ts';
-import { sha256 } from '../../training/checkpoint.ts';
+import { sha256 } from '../../frames/file-hash.ts';
 import { calibrationSchema, shareSchema } from './calibration.ts';
 import { PICTURE_SIDE, type Fingerprint, type GateExtractor } from './fingerprint.ts';
 import { picturesAt } from './nearest.ts';

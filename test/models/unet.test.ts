@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { rootPath, type Path } from '../../src/nn/path.ts';
+import { hasBf16Instructions } from '../../src/tensor/bf16.ts';
 import { cat } from '../../src/tensor/ops.ts';
 import type { DType } from '../../src/tensor/dtype.ts';
 import { dispose, keep, scope } from '../../src/tensor/memory.ts';
@@ -239,7 +240,8 @@ test('bfloat16 stays close to float32, and its gradients are float32', () => {
       wholeSquared += whole;
     }
     const ratio = Math.sqrt(offSquared / wholeSquared);
-    assert.ok(ratio < 0.06, `the gradient is off by ${ratio} of its norm`);
+    const most = hasBf16Instructions() ? 0.06 : 0.1; // emulated, sums too are rounded to 8 bits
+    assert.ok(ratio < most, `the gradient is off by ${ratio} of its norm`);
     dispose([coarse, fine]);
   });
 });

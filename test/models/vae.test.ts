@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { rootPath } from '../../src/nn/path.ts';
 import { posterior, Vae, vaeConfig, vaeReduction } from '../../src/models/vae.ts';
+import { hasBf16Instructions } from '../../src/tensor/bf16.ts';
 import { noGrad, scope } from '../../src/tensor/memory.ts';
 import { cat } from '../../src/tensor/ops.ts';
 import type { DType } from '../../src/tensor/tensor.ts';
@@ -72,7 +73,8 @@ test('the autoencoder computes in bfloat16 when its input is', () => {
     const exact = vae.call(data('x', 2, 1, 8, 12));
     assert.equal(y.dtype, 'bfloat16');
     const error = y.to('float32').sub(exact).norm().item() / exact.norm().item();
-    assert.ok(error > 0 && error < 0.05, `relative error ${error}`);
+    const most = hasBf16Instructions() ? 0.05 : 0.12; // emulated, sums too are rounded to 8 bits
+    assert.ok(error > 0 && error < most, `relative error ${error}`);
   }));
   path.dispose();
 });

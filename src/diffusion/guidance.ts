@@ -12,7 +12,7 @@ export type Denoiser<Control> = (zt: Tensor, t: number, control: Control) => Ten
 export function guide<Control>(
   denoise: Denoiser<Control>, control: Control, free: Control, scale: number,
 ): (zt: Tensor, t: number) => Tensor {
-  if (!Number.isFinite(scale)) throw new Error(`guidance: expected a finite scale, got ${scale}`);
+  expectFinite(scale);
   if (scale === 1) return (zt, t) => denoise(zt, t, control);
   return (zt, t) => {
     const unguided = denoise(zt, t, free);
@@ -27,9 +27,13 @@ export function guide<Control>(
 export function guideInOnePass<Control>(
   denoise: Denoiser<Control>, both: Control, scale: number,
 ): (zt: Tensor, t: number) => Tensor {
-  if (!Number.isFinite(scale)) throw new Error(`guidance: expected a finite scale, got ${scale}`);
+  expectFinite(scale);
   return (zt, t) => {
     const [unguided, guided] = denoise(cat([zt, zt], 0), t, both).chunk(2, 0);
     return unguided.add(guided.sub(unguided), scale);
   };
+}
+
+function expectFinite(scale: number): void {
+  if (!Number.isFinite(scale)) throw new Error(`guidance: expected a finite scale, got ${scale}`);
 }

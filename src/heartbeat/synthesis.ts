@@ -5,7 +5,7 @@ import { guide, guideInOnePass, type Denoiser } from '../diffusion/guidance.ts';
 import { createSampler, walk, type SamplerName } from '../diffusion/sampler.ts';
 import type { Frames } from '../frames/frames.ts';
 import { noGrad, scope } from '../tensor/memory.ts';
-import { cat, zeros } from '../tensor/ops.ts';
+import { cat, zerosLike } from '../tensor/ops.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 import type { ConditionBatch, Control, HeartBeat } from './heartbeat.ts';
 
@@ -107,8 +107,7 @@ export async function synthesize(
 function besideEachOther(a: Control, b: Control): Control {
   const join = (x: Tensor | null, y: Tensor | null) => {
     if (x === null && y === null) return null;
-    const absent = (other: Tensor) => zeros(other.shape, { dtype: other.dtype, device: other.device });
-    return cat([x ?? absent(y!), y ?? absent(x!)], 0);
+    return cat([x ?? zerosLike(y!), y ?? zerosLike(x!)], 0);
   };
   return { local: join(a.local, b.local), text: cat([a.text, b.text], 0), image: join(a.image, b.image) };
 }

@@ -6,7 +6,7 @@ import { Option, type Command } from 'commander';
 import type { StudyPart } from '../study/study.ts';
 import type { StudyConfig } from '../study/study-config.ts';
 import { configKey } from '../training/run-folder.ts';
-import { integer } from './console/flags.ts';
+import { integer, repeated } from './console/flags.ts';
 import { expectWritable } from './console/output-folder.ts';
 import { formatDuration } from './console/progress.ts';
 import { catchSignals, receivedSignal } from './console/signals.ts';
@@ -21,6 +21,7 @@ Examples:
   ./heartbeat study --output runs/table --dry-run              what the paper's table takes here
   ./heartbeat study --output runs/table                        trains, evaluates, writes it
   ./heartbeat study my-study.yaml --data CAMUS --output runs/mine
+  ./heartbeat study --output runs/table --only moonshot        one method, while another process does another
   ./heartbeat study usefulness --data CAMUS --checkpoint runs/camus --output runs/usefulness
 
 Without FILE it is studies/table.yaml, the paper's table; --preset tiny is studies/tiny.yaml. Everything
@@ -33,6 +34,7 @@ interface StudyFlags {
   readonly data?: string;
   readonly output: string;
   readonly dryRun?: boolean;
+  readonly only: readonly string[];
   readonly device: string;
   readonly dtype?: 'float32' | 'bf16';
   readonly threads?: number;
@@ -48,6 +50,8 @@ export function register(command: Command): void {
     // not a required one: commander would ask for it before `study usefulness` is reached
     .option('--output <folder>', 'everything that the study makes; may hold a part of it')
     .option('--dry-run', 'say what is done and what is missing, and how long it will take')
+    .option('--only <part>', 'shared, a method, or a cell such as heartbeat/T-S-I, and no table: several processes ' +
+      'can share the work, `--only shared` first (repeatable)', repeated, [])
     .addOption(new Option('--dtype <name>',
       'of sampling (default: bf16 on CUDA and where the processor computes it, else float32)').choices(['float32', 'bf16']))
     .option('--device <name>', 'cpu, cuda, cuda:0 or mps', 'cpu')
@@ -68,6 +72,9 @@ async function run(file: string | undefined, flags: StudyFlags): Promise<void> {
     throw new UserError(`expected a study's YAML file (or the word usefulness), got no such file: ${file}`,
       { exitCode: 2 });
   }
+  if (flags.dryRun && flags.only.length > 0) {
+    throw new UserError('--dry-run and --only: expected one of them, got both', { exitCode: 2 });
+  }
   if (!flags.dryRun) expectWritable(flags.output);
   const { readStudy } = await import('../study/study-config.ts');
   const { setThreads } = await import('../tensor/device.ts');
@@ -77,25 +84,16 @@ async function run(file: string | undefined, flags: StudyFlags): Promise<void> {
   const output = resolve(flags.output);
   if (flags.dryRun) return dryRun(study, output, flags);
   catchSignals();
-  const { runStudy } = await import('../study/study.ts');
+  const { runStudy, runStudyParts } = await import('../study/study.ts');
   const asked = { float32: 'float32', bf16: 'bfloat16' } as const;
   const dtype = flags.dtype === undefined ? chooseDType(flags.device) : asked[flags.dtype];
-  const release = await claim(output);
-  try {
-    const files = await runStudy({ study, output, device: flags.device, dtype, ...consoleWatch() });
-    const signal = receivedSignal();
-    if (files === null) {
-      throw new Interrupted(signal ?? 'SIGINT', 'stopped, everything finished is kept: the same command goes on');
-    }
-    for (const path of Object.values(files)) if (path !== null) process.stdout.write(`${path}\n`);
-  } finally {
-    release();
+  const options = { study, output, device: flags.device, dtype, ...consoleWatch() };
+  const files = flags.only.length === 0 ? await runStudy(options)
+    : await runStudyParts(options, flags.only) ? {} : null;
+  if (files === null) {
+    throw new Interrupted(receivedSignal() ?? 'SIGINT', 'stopped, everything finished is kept: the same command goes on');
   }
-}
-
-async function claim(output: string): Promise<() => void> {
-  const { claimFolder } = await import('../training/stage-folder.ts');
-  return claimFolder(output, false);
+  for (const path of Object.values(files)) if (path !== null) process.stdout.write(`${path}\n`);
 }
 
 function shipped(name: 'tiny' | 'table'): string {

@@ -17,6 +17,7 @@ import { loadSegmenter, segmenterWeights, type LoadedSegmenter } from '../metric
 import type { DType } from '../tensor/dtype.ts';
 import { sha256 } from '../frames/file-hash.ts';
 import { modelOf } from '../training/run-folder.ts';
+import { claimFolder } from '../training/stage-folder.ts';
 import { sharedConfig } from './budget.ts';
 import { lettersOf } from './letters.ts';
 import { methodOf } from './methods.ts';
@@ -138,12 +139,17 @@ export async function runCells(
         for (const cell of own) {
           const label = `[${cells.indexOf(cell) + 1}/${cells.length}] ${method.title} ${cell.letters}`;
           const before = measuredClips(cell, sources, instruments);
-          const { done, total } = await watched(options, label, sources.length, 'clips', before, () =>
-            evaluate({
-              ...common, output: cell.folder, subsets: [cell.conditions],
-              onProgress: (made, _, note) => options.update?.(made, note),
-            }));
-          if (done < total) throw new Stopped();
+          const release = claimFolder(cell.folder, false);
+          try {
+            const { done, total } = await watched(options, label, sources.length, 'clips', before, () =>
+              evaluate({
+                ...common, output: cell.folder, subsets: [cell.conditions],
+                onProgress: (made, _, note) => options.update?.(made, note),
+              }));
+            if (done < total) throw new Stopped();
+          } finally {
+            release();
+          }
           rmSync(join(cell.folder, cardFile), { force: true }); // of fewer clips
         }
       } finally {

@@ -5,13 +5,15 @@ import { writePhantomSplits } from '../data/phantom/phantom.ts';
 import { writeAtomic } from '../frames/atomic.ts';
 import type { DType } from '../tensor/dtype.ts';
 import { firstDifference } from '../training/loop.ts';
+import { claimFolder } from '../training/stage-folder.ts';
 import { methodConfig } from './budget.ts';
 import { cellsOf, measuredClips, openInstruments, runCells, testClips, type Cell } from './cells.ts';
 import { drawFigure, figureRows } from './figure.ts';
+import { chooseParts } from './parts.ts';
 import type { StudyConfig } from './study-config.ts';
 import { collectTable } from './table.ts';
 import { csvTable, latexTable, markdownTable, type TableContext } from './table-text.ts';
-import { runTrainings, trainingState, trainingTasks, type TrainingTask } from './trainings.ts';
+import { prepareShared, runTrainings, trainingState, trainingTasks, type TrainingTask } from './trainings.ts';
 import { Stopped, watched, type Watch } from './watch.ts';
 
 const studyFile = 'study.json';
@@ -42,28 +44,82 @@ export function dataFolder({ data }: StudyConfig, output: string): string {
  * checkpoint, cells clip by clip.
  *
  * @returns the files written; null when a stop was asked for
+ * @throws when another process works on the folder or one of its parts
  */
 export async function runStudy(options: StudyOptions): Promise<StudyFiles | null> {
   const { study, output } = options;
-  if (typeof study.data === 'string' && !existsSync(study.data)) {
-    throw new Error(`data: expected a folder, got no such folder: ${study.data}`);
-  }
-  openStudy(study, output);
+  begin(options);
+  const release = claimFolder(output, false);
   try {
     const data = await provideData(options);
-    await runTrainings(trainingTasks(study, output, options), { ...options, data });
     const cells = cellsOf(study, output);
-    const instruments = openInstruments(study, output, options.device);
-    try {
-      await runCells(cells, instruments, { ...options, data });
-    } finally {
-      instruments.dispose();
-    }
+    await trainAndMeasure(options, data, { tasks: trainingTasks(study, output, options), cells });
     const figure = study.figure === null ? null : await drawFigure({ ...options, data });
     return { ...writeTables(options, cells, data), figure };
   } catch (error) {
     if (error instanceof Stopped) return null;
     throw error;
+  } finally {
+    release();
+  }
+}
+
+/**
+ * Runs parts of a study alone, without its figure and table, so that several processes can share the work: on a card
+ * that one of them does not fill, or a card each. `runStudy` then takes over what they made. What all parts
+ * stand on (the data, the shared networks, the prepared clips) is made by one process, the folder's holder.
+ *
+ * @param only `shared`, methods, or cells such as `heartbeat/T-S-I`
+ * @returns false when a stop was asked for
+ * @throws for a name that the study does not have, and when another process works on the same part
+ */
+export async function runStudyParts(options: StudyOptions, only: readonly string[]): Promise<boolean> {
+  const { study, output } = options;
+  const tasks = trainingTasks(study, output, options);
+  const parts = chooseParts(only, tasks, cellsOf(study, output));
+  begin(options);
+  try {
+    const data = await onceForAll(options, tasks);
+    await trainAndMeasure(options, data, parts);
+    return true;
+  } catch (error) {
+    if (error instanceof Stopped) return false;
+    throw error;
+  }
+}
+
+function begin({ study, output }: StudyOptions): void {
+  if (typeof study.data === 'string' && !existsSync(study.data)) {
+    throw new Error(`data: expected a folder, got no such folder: ${study.data}`);
+  }
+  openStudy(study, output);
+}
+
+/** Makes what all parts stand on, or finds that it is there. */
+async function onceForAll(options: StudyOptions, tasks: readonly TrainingTask[]): Promise<string> {
+  const mark = join(options.output, 'prepared');
+  if (existsSync(mark)) return dataFolder(options.study, options.output);
+  const release = claimFolder(options.output, false);
+  try {
+    const data = await provideData(options);
+    await prepareShared(tasks, { ...options, data });
+    write(mark, '');
+    return data;
+  } finally {
+    release();
+  }
+}
+
+async function trainAndMeasure(
+  options: StudyOptions, data: string, { tasks, cells }: ReturnType<typeof chooseParts>,
+): Promise<void> {
+  await runTrainings(tasks, { ...options, data });
+  if (cells.length === 0) return;
+  const instruments = openInstruments(options.study, options.output, options.device);
+  try {
+    await runCells(cells, instruments, { ...options, data });
+  } finally {
+    instruments.dispose();
   }
 }
 

@@ -108,6 +108,14 @@ export async function runTrainings(tasks: readonly TrainingTask[], options: Trai
   }
 }
 
+/** Runs the trainings that all methods share, and prepares the clips and latents that theirs read. Throws `Stopped`. */
+export async function prepareShared(tasks: readonly TrainingTask[], options: TrainingOptions): Promise<void> {
+  await runTrainings(tasks.filter(({ of }) => of === 'shared'), options);
+  const first = tasks.find(({ of }) => of !== 'shared')!;
+  linkEncoders(first, options);
+  await new StudyClips(options).of(first);
+}
+
 function place(tasks: readonly TrainingTask[], task: TrainingTask): string {
   return `[${tasks.indexOf(task) + 1}/${tasks.length}] train ${task.of} ${task.stage}`;
 }

@@ -27,7 +27,7 @@ export function claimFolder(folder: string, startsAnew: boolean): () => void {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
       const holder = readFileSync(file, 'utf8');
       if (attempt > 0 || isRunning(holder)) {
-        throw new Error(`${folder}: expected a folder that no training writes to, got process ${holder}; ` +
+        throw new Error(`${folder}: expected a folder that no other process writes to, got process ${holder}; ` +
           `if it is gone, delete ${file}`);
       }
       rmSync(file, { force: true });

@@ -10,11 +10,13 @@ import { readCard } from '../../src/evaluation/card.ts';
 import { readPng } from '../../src/frames/png.ts';
 import { loadModelFolder } from '../../src/heartbeat/model-folder.ts';
 import { cellsOf } from '../../src/study/cells.ts';
+import { cellPart } from '../../src/study/parts.ts';
 import { readStudy } from '../../src/study/study-config.ts';
-import { runStudy, studyParts, type StudyFiles } from '../../src/study/study.ts';
+import { runStudy, runStudyParts, studyParts, type StudyFiles } from '../../src/study/study.ts';
 import { studyUsefulness, type Usefulness, type UsefulnessOptions } from '../../src/study/usefulness.ts';
 import { resolveConfig } from '../../src/training/config.ts';
 import { modelOf } from '../../src/training/run-folder.ts';
+import { claimFolder } from '../../src/training/stage-folder.ts';
 import { expectNoLeaks } from '../support/leaks.ts';
 
 expectNoLeaks();
@@ -53,6 +55,28 @@ describe('the tiny study', () => {
     assert.equal(statSync(image).mtimeMs, before, 'a finished training is not repeated');
     const cell = studyParts(study, output).find((part) => part.label === 'HeartBeat-3D T M')!;
     assert.deepEqual([cell.done > 0 && cell.done < cell.total, cell.total], [true, 8]);
+  });
+
+  it('does a part of itself: one cell, held by nobody else, and no table', async () => {
+    await assert.rejects(runStudyParts({ study, output }, ['heartbeet']),
+      /unknown part of the study "heartbeet": did you mean "heartbeat"\?/);
+    const [cell] = cellsOf(study, output).filter(({ method }) => method.name === 'heartbeat');
+    const part = cellPart(cell);
+    const held = claimFolder(cell.folder, false);
+    await assert.rejects(runStudyParts({ study, output }, [part]), /expected a folder that no other process writes to/);
+    held();
+    assert.equal(await runStudyParts({ study, output }, [part]), true);
+    const done = studyParts(study, output).filter(({ unit, done: made, total }) => unit === 'clips' && made === total);
+    assert.deepEqual(done.map(({ label }) => label), [`HeartBeat ${cell.letters}`]);
+    assert.ok(existsSync(join(cell.folder, 'card.json')) && !existsSync(join(output, 'table.md')));
+  });
+
+  it('refuses a part that stands on what another process is making', async () => {
+    const begun = join(folder, 'begun');
+    const held = claimFolder(begun, false);
+    await assert.rejects(runStudyParts({ study, output: begun }, ['heartbeat-3d']), /no other process writes to/);
+    held();
+    assert.ok(!existsSync(join(begun, 'data')));
   });
 
   it('goes on to its table, figure and cards', async () => {

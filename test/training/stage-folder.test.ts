@@ -11,7 +11,7 @@ after(() => rmSync(root, { recursive: true }));
 test('a folder is one training\'s until it is released', () => {
   const folder = join(root, 'vae');
   const release = claimFolder(folder, true);
-  assert.throws(() => claimFolder(folder, false), /expected a folder that no training writes to, got process \d+ on /);
+  assert.throws(() => claimFolder(folder, false), /expected a folder that no other process writes to, got process \d+ on /);
   release();
   assert.ok(!existsSync(join(folder, 'training.lock')));
   claimFolder(folder, true)();

@@ -71,7 +71,6 @@ export function measuringNetwork(folder: string, stage: 'segmenter' | 'echo-vide
  */
 export function encoderFeatures(
   { segmenter, card }: LoadedSegmenter, weights: string, network = "encoder of this project's segmenter",
-  device = 'cpu',
 ): FeatureExtractor {
   const size = Number(card.resolution ?? 128);
   return {
@@ -80,7 +79,7 @@ export function encoderFeatures(
       dimension: segmenter.config.widths.at(-1)!, ...own('frames'),
       input: `${resized(size)}; mean over positions of the lowest level`,
     },
-    extract: (shown) => echoImageFeatures(segmenter, shown, size, device),
+    extract: (shown) => echoImageFeatures(segmenter, shown, size),
   };
 }
 
@@ -97,7 +96,7 @@ export function loadEchoFeatures(folder: string, device = 'cpu'): EchoFeatures {
   }
   const { network } = video;
   const echoVideoHash = sha256(networkWeights(clips));
-  const frames = encoderFeatures(encoder, networkWeights(images), undefined, device);
+  const frames = encoderFeatures(encoder, networkWeights(images));
   const whole: FeatureExtractor = {
     about: {
       name: 'echo-clips', of: 'clips', network: "this project's echo video network",
@@ -105,7 +104,7 @@ export function loadEchoFeatures(folder: string, device = 'cpu'): EchoFeatures {
       input: `${resized(network.config.size)}; mean over positions of the last level, of that mean ` +
         'and standard deviation over time',
     },
-    extract: (shown) => readEchoClip(network, shown, device).features,
+    extract: (shown) => readEchoClip(network, shown).features,
   };
   const dispose = () => [encoder, video].forEach((loaded) => loaded.dispose());
   return { extractors: [frames, whole], echoVideo: network, echoVideoHash, dispose };

@@ -45,7 +45,7 @@ export function loadFrameInstruments(
     const network = `encoder of this project's segmenter, trained on ${trainedOn}`;
     return {
       segmenter: finder.segmenter, segmenterHash: sha256(networkWeights(folders[0])), trainedOn, dispose,
-      extractors: [encoderFeatures(encoder, weights, network, device)],
+      extractors: [encoderFeatures(encoder, weights, network)],
     };
   } catch (error) {
     dispose();

@@ -30,11 +30,9 @@ export function loadEchoVideo(folder: string, device = 'cpu'): LoadedNetwork<Ech
  * @param video 1 f h w in [0, 1]
  * @param size side that the segmenter was trained on
  */
-export function echoImageFeatures(
-  segmenter: Segmenter, video: Frames, size: number, device = 'cpu',
-): FeatureRows {
+export function echoImageFeatures(segmenter: Segmenter, video: Frames, size: number): FeatureRows {
   return scope(() => noGrad(() => {
-    const x = squares(clipTensor(video, device), size);
+    const x = squares(clipTensor(video, segmenter.device), size);
     const batches = Array.from({ length: Math.ceil(video.frames / 16) }, (_, i) => scope(() =>
       segmenter.features(x.narrow(0, 16 * i, Math.min(16, video.frames - 16 * i))).toFloat32()));
     const dimension = batches[0].length / Math.min(16, video.frames);
@@ -52,10 +50,10 @@ export interface EchoClipReading {
 }
 
 /** @param video 1 f h w in [0, 1] */
-export function readEchoClip(network: EchoVideo, video: Frames, device = 'cpu'): EchoClipReading {
+export function readEchoClip(network: EchoVideo, video: Frames): EchoClipReading {
   return scope(() => noGrad(() => {
     const { height, width, frames } = video;
-    const clip = clipTensor(video, device).reshape([1, 1, frames, height, width]);
+    const clip = clipTensor(video, network.device).reshape([1, 1, frames, height, width]);
     const x = echoVideoInput(clip, network.config.size);
     const view = network.call(x).view.argmax(1).to('float32').item();
     const data = network.features(x).toFloat32();

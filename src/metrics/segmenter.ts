@@ -24,7 +24,8 @@ export type SegmenterConfig = z.infer<typeof segmenterConfig>;
  */
 export class Segmenter extends Module<[Tensor], Tensor> {
   readonly config: SegmenterConfig;
-  private readonly path: Path;
+  /** Where its weights are, and where frames must be. */
+  readonly device: string;
   private readonly down: readonly Level[];
   private readonly up: readonly Level[];
   private readonly logits: Conv2d;
@@ -33,7 +34,7 @@ export class Segmenter extends Module<[Tensor], Tensor> {
     super();
     const { widths, groups } = config;
     this.config = config;
-    this.path = path;
+    this.device = path.device;
     this.down = widths.map((width, level) =>
       new Level(path.sub('down').sub(level), widths[level - 1] ?? 1, width, groups));
     this.up = widths.slice(0, -1).map((width, level) =>
@@ -94,7 +95,7 @@ export class Segmenter extends Module<[Tensor], Tensor> {
       const count = Math.min(batch, frames - start);
       const pixels = video.data.subarray(start * size, (start + count) * size);
       const labels = scope(() => noGrad(() => {
-        const x = tensor(pixels, [count, 1, height, width], { device: this.path.device });
+        const x = tensor(pixels, [count, 1, height, width], { device: this.device });
         return this.call(x).argmax(1).toUint8();
       }));
       result.set(labels, start * size);

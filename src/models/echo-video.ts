@@ -36,6 +36,8 @@ export interface EchoVideoReading {
  */
 export class EchoVideo extends Module<[Tensor], EchoVideoReading> {
   readonly config: EchoVideoConfig;
+  /** Where its weights are, and where clips must be. */
+  readonly device: string;
   private readonly levels: readonly Level[];
   private readonly phase: Linear;
   private readonly ejection: Linear;
@@ -46,6 +48,7 @@ export class EchoVideo extends Module<[Tensor], EchoVideoReading> {
     const { widths, groups, views } = config;
     const last = widths.at(-1)!;
     this.config = config;
+    this.device = path.device;
     this.levels = widths.map((width, level) =>
       new Level(path.sub('levels').sub(level), widths[level - 1] ?? 1, width, groups));
     this.phase = new Linear(path.sub('phase'), last, 2);

@@ -7,8 +7,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { loadEchoFeatures } from '../../src/evaluation/feature-extractors.ts';
+import type { Frames } from '../../src/frames/frames.ts';
 import { HeartBeat } from '../../src/heartbeat/heartbeat.ts';
 import { synthesize } from '../../src/heartbeat/synthesis.ts';
+import { readEchoClip } from '../../src/metrics/echo-features.ts';
+import { loadSegmenter } from '../../src/metrics/segmenter-folder.ts';
 import { availableDevices } from '../../src/tensor/device.ts';
 import { scope } from '../../src/tensor/memory.ts';
 import { attention } from '../../src/tensor/ops.ts';
@@ -98,6 +103,30 @@ describe('a card', { skip }, () => {
     const mean = (a: Float32Array) => a.reduce((sum, v, i) => sum + Math.abs(v - cpu[i]), 0) / a.length;
     assert.ok(mean(cuda) < 2e-3, `float32 differs by ${mean(cuda)}`);
     assert.ok(mean(bf16) < 3e-2, `bf16 differs by ${mean(bf16)}`);
+  });
+
+  it('measures a clip as the processor does: view, features, labels', () => {
+    const released = fileURLToPath(new URL('../../models/echo-features', import.meta.url));
+    const measured = (device: string) => {
+      const { extractors, echoVideo, dispose } = loadEchoFeatures(released, device);
+      const { segmenter, dispose: close } = loadSegmenter(join(released, 'segmenter'), device);
+      try {
+        const { size: side, frames, video: grey } = clips[0];
+        const video: Frames = {
+          channels: 1, frames, height: side, width: side, data: Float32Array.from(grey, (v) => v / 255),
+        };
+        const view = readEchoClip(echoVideo, video).view === '4CH' ? 1 : 0;
+        const cavity = segmenter.segment(video).data.filter((label) => label === 1).length;
+        return { figures: [view, cavity + 1], features: extractors.flatMap(({ extract }) => [...extract(video).data]) };
+      } finally {
+        dispose();
+        close();
+      }
+    };
+    const [found, wanted] = [measured(card), measured('cpu')];
+    near(found.figures, wanted.figures, 0.02);
+    const size = Math.hypot(...wanted.features) / Math.sqrt(wanted.features.length);
+    found.features.forEach((value, i) => assert.ok(Math.abs(value - wanted.features[i]) < 0.02 * size, `feature ${i}`));
   });
 
   it('attends over more positions than a grid has rows', () => scope(() => {

@@ -32,7 +32,7 @@ export function compareOrders(
     ...differences.distances.map(({ extractor, of }) => ({
       name: extractor.frechet, paper: beside[extractor.name] as keyof PaperFigures, of,
     })),
-    { name: 'SSIM', paper: 'ssim' as const, of: differences.ssim },
+    { name: 'SSIM', paper: 'ssim' as const, of: (i: number, j: number) => differences.mean('ssim', i, j) },
   ];
   return measures.flatMap(({ name, paper, of }) => rows.flatMap((first, i) =>
     rows.slice(i + 1).flatMap((second, k): OrderPair[] => {

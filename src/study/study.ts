@@ -179,7 +179,7 @@ async function provideData(options: StudyOptions): Promise<string> {
 /** Writes the table in its three forms, and as JSON. */
 function writeTables({ study, output }: StudyOptions, cells: readonly Cell[], data: string) {
   const clips = testClips(study, data);
-  const table = collectTable(cells, clips.map(({ id }) => id));
+  const table = collectTable(cells, clips.map(({ id }) => id), study.figure);
   const context = contextOf(study, clips.length);
   const files = {
     markdown: join(output, 'table.md'), csv: join(output, 'table.csv'), latex: join(output, 'table.tex'),

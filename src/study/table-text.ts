@@ -1,6 +1,7 @@
 /** The table as Markdown, CSV and LaTeX, and in words where its order is not the paper's. */
 import { fixed } from '../evaluation/written.ts';
 import type { OrderPair } from './order.ts';
+import { rivalFigures, type Rivals } from './rivals.ts';
 import type { ExtractorName, FloorRow, Table, TableRow } from './table.ts';
 
 /** What stands above and below a table: data, model sizes, budget, sampling. */
@@ -47,8 +48,25 @@ export function markdownTable(table: Table, context: TableContext): string {
   return [
     `# ${context.title}`, ...context.notes, ownNote, floorNote, paperNote,
     lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n'),
+    ...(table.rivals === null ? [] : rivalsText(table, table.rivals)),
     "## Where the order is not the paper's", orderText(table.pairs), '',
   ].join('\n\n');
+}
+
+/** The study's method against the others, as a table of differences. */
+function rivalsText(table: Table, { subject, rows }: Rivals): string[] {
+  const names = extractorNames(table);
+  const head = ['rival', 'view', ...names.map((name) => titleOf(table, name)), 'SSIM', 'Dice LV', 'Dice MYO', 'Dice LA'];
+  const lines = [head, head.map(() => '---'), ...rows.map(({ rival, view, distances, figures }) => [
+    rival, viewNames[view], ...names.map((name) => written(distances[name], digitsOf(name))),
+    ...rivalFigures.map((name) => written(figures[name], 3)),
+  ])];
+  return [
+    `## ${subject} against the others`,
+    `Each rival's figure less that of ${subject}, clip by clip, 95 % intervals from a bootstrap over patients that draws ` +
+      'the same patients for both. A rival is worse where its distance is above 0, and its SSIM or Dice below.',
+    lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n'),
+  ];
 }
 
 /** One line a pair of rows that stand the other way round than in the paper. */

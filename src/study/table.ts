@@ -6,8 +6,9 @@ import { bootstrapMean, type Estimate } from '../metrics/bootstrap.ts';
 import { frechetFloor, frechetInterval } from '../metrics/frechet-statistics.ts';
 import { frechetPaired } from '../metrics/frechet-paired.ts';
 import type { Cell } from './cells.ts';
-import { compareOrders, type OrderPair } from './order.ts';
+import { compareOrders, rowName, type OrderPair } from './order.ts';
 import { paperFigures, type PaperFigures } from './paper-table.ts';
+import { compareRivals, subjectRow, type Rivals } from './rivals.ts';
 
 /** Bootstrap draws of each distance. */
 const SAMPLES = 300;
@@ -56,6 +57,8 @@ export interface Table {
   readonly rows: readonly TableRow[];
   readonly floors: readonly FloorRow[];
   readonly pairs: readonly OrderPair[];
+  /** The method that the study is about, given all it was given, against the others; null where it is about none. */
+  readonly rivals: Rivals | null;
 }
 
 interface Measured {
@@ -69,18 +72,21 @@ interface Measured {
  * The whole table. Every cell must have the same clips.
  *
  * @param ids the test clips
+ * @param subject name of the method that the others are held against
  * @throws when a cell lacks one of them
  */
-export function collectTable(cells: readonly Cell[], ids: readonly string[]): Table {
+export function collectTable(cells: readonly Cell[], ids: readonly string[], subject: string | null): Table {
   const all = cells.map((cell) => readCell(cell, ids));
   const views = tableViews.filter((view) => all[0].clips.some((clip) => isOf(clip, view)));
   const shown = views.length === 2 ? views.filter((view) => view !== 'both') : views;
-  const parts = shown.map((view) => ofView(all, view));
+  const parts = shown.map((view) => ofView(all, view, subject));
   return {
     extractors: parts[0].extractors,
     rows: all.flatMap((_, i) => parts.map(({ rows }) => rows[i])),
     floors: parts.map(({ floor }) => floor),
     pairs: parts.flatMap(({ pairs }) => pairs),
+    rivals: parts.every(({ rivals }) => rivals.rows.length === 0) ? null
+      : { subject: parts[0].rivals.subject, rows: parts.flatMap(({ rivals }) => rivals.rows) },
   };
 }
 
@@ -97,7 +103,7 @@ function readCell(cell: Cell, ids: readonly string[]): Measured {
 
 const isOf = ({ view }: ClipResult, wanted: TableView) => wanted === 'both' || view === wanted;
 
-function ofView(all: readonly Measured[], view: TableView) {
+function ofView(all: readonly Measured[], view: TableView, method: string | null) {
   const parts = all.map((measured) => ({
     ...measured, clips: measured.clips.filter((clip) => isOf(clip, view)),
   }));
@@ -119,9 +125,13 @@ function ofView(all: readonly Measured[], view: TableView) {
       return [extractor.name, found === null ? null : { value: found.mean, std: found.std }];
     })),
   };
+  const subject = subjectRow(rows, method);
+  const differences = differencesOf(parts, sets);
   return {
     extractors: floorSets.map(({ extractor }) => extractor), rows, floor,
-    pairs: view === 'both' ? [] : compareOrders(view, rows, differencesOf(parts, sets)),
+    pairs: view === 'both' ? [] : compareOrders(view, rows, differences),
+    rivals: subject < 0 ? { subject: '', rows: [] }
+      : { subject: rowName(rows[subject]), rows: compareRivals(view, rows, subject, differences) },
   };
 }
 
@@ -139,13 +149,22 @@ function estimate(clips: readonly ClipResult[], run: string, name: 'ssim' | 'dic
   return bootstrapMean(clips.map(({ runs }) => runs[run].figures[name]), clips.map(({ patient }) => patient));
 }
 
-/** Differences between rows, paired over patients: of a distance, or of the mean SSIM. */
+/** First less second, with its 95 % interval. */
+export interface Difference {
+  readonly value: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+export type MeanFigure = 'ssim' | 'dice-lv' | 'dice-myo' | 'dice-la';
+
+/** Differences between rows, paired over patients: of a distance, or of a mean over clips. */
 export interface Differences {
   readonly distances: readonly {
     readonly extractor: ExtractorAbout;
-    readonly of: (i: number, j: number) => { value: number; low: number; high: number };
+    readonly of: (i: number, j: number) => Difference;
   }[];
-  readonly ssim: (i: number, j: number) => { value: number; low: number; high: number } | null;
+  readonly mean: (figure: MeanFigure, i: number, j: number) => Difference | null;
 }
 
 function differencesOf(parts: readonly Measured[], sets: readonly (readonly FeatureSet[])[]): Differences {
@@ -154,16 +173,16 @@ function differencesOf(parts: readonly Measured[], sets: readonly (readonly Feat
       sets.map((own, i) => own[k].rows.get(parts[i].run)!), groups, { samples: SAMPLES }));
     return paired === null ? [] : [{ extractor, of: paired.difference }];
   });
-  const ssim = (i: number, j: number) => {
-    const value = (part: Measured, clip: number) => part.clips[clip].runs[part.run].figures.ssim;
+  const mean = (figure: MeanFigure, i: number, j: number) => {
+    const value = (part: Measured, clip: number) => part.clips[clip].runs[part.run].figures[figure];
     const pairs = parts[i].clips.map((_, clip) => {
       const [a, b] = [value(parts[i], clip), value(parts[j], clip)];
-      return a === null || b === null ? null : a - b;
+      return typeof a === 'number' && typeof b === 'number' ? a - b : null;
     });
     const found = bootstrapMean(pairs, parts[i].clips.map(({ patient }) => patient));
     return found === null ? null : { value: found.mean, low: found.low, high: found.high };
   };
-  return { distances, ssim };
+  return { distances, mean };
 }
 
 /** Null where there are too few patients for it; what is wrong with the features is still thrown. */

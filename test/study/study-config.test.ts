@@ -108,7 +108,7 @@ describe("the paper's order", () => {
     const pairs = compareOrders('2CH', rows, {
       distances: [{ extractor: echo, of: (i, j) => ((value) =>
         ({ value, low: value - 1, high: value + 1 }))(values[i] - values[j]) }],
-      ssim: () => null,
+      mean: () => null,
     });
     assert.deepEqual(pairs.map(({ contradicts }) => contradicts), [false, false, true]);
     const text = orderText(pairs);
@@ -122,7 +122,7 @@ describe("the paper's order", () => {
     assert.equal(paperFigures('heartbeat', ['mask'], '2CH'), null);
     assert.equal(paperFigures('heartbeat', ['text'], 'both'), null);
     const equal = compareOrders('2CH', [row('T S I'), row('T S I M')], {
-      distances: [], ssim: () => ({ value: 1, low: 1, high: 1 }),
+      distances: [], mean: () => ({ value: 1, low: 1, high: 1 }),
     });
     assert.deepEqual(equal, []);
   });

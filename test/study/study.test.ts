@@ -13,6 +13,7 @@ import { cellsOf } from '../../src/study/cells.ts';
 import { cellPart } from '../../src/study/parts.ts';
 import { readStudy } from '../../src/study/study-config.ts';
 import { runStudy, runStudyParts, studyParts, type StudyFiles } from '../../src/study/study.ts';
+import type { Table, TableRow } from '../../src/study/table.ts';
 import { studyUsefulness, type Usefulness, type UsefulnessOptions } from '../../src/study/usefulness.ts';
 import { resolveConfig } from '../../src/training/config.ts';
 import { modelOf } from '../../src/training/run-folder.ts';
@@ -88,6 +89,16 @@ describe('the tiny study', () => {
       'real against real (floor)', "## Where the order is not the paper's", 'the same for all methods']) {
       assert.ok(markdown.includes(words), words);
     }
+    const { rows, rivals } = JSON.parse(readFileSync(join(output, 'table.json'), 'utf8')) as Table;
+    assert.deepEqual([rivals!.subject, rivals!.rows.map(({ rival, view }) => `${rival} ${view}`)],
+      ['HeartBeat T S I M MV O', ['2CH', '4CH', 'both'].map((view) => `HeartBeat-3D T M ${view}`)]);
+    const last = (name: string) => rows.find((row) => row.name === name && row.view === 'both')!;
+    const { distances, figures } = rivals!.rows[2];
+    const [rival, subject] = [last('heartbeat-3d'), last('heartbeat')];
+    const clips = (row: TableRow) => row.distances['echo-clips']!.value;
+    assert.ok(Math.abs(distances['echo-clips']!.value - (clips(rival) - clips(subject))) < 1e-6);
+    assert.ok(Math.abs(figures.ssim!.value - (rival.ssim!.mean - subject.ssim!.mean)) < 1e-9);
+    assert.ok(markdown.includes('## HeartBeat T S I M MV O against the others') && figures['dice-la'] !== null);
     const latex = readFileSync(files.latex, 'utf8');
     assert.ok(latex.includes('\\multicolumn{3}{c}{the paper, CAMUS}'));
     const csv = readFileSync(files.csv, 'utf8').trimEnd().split('\n').map((line) => line.split(','));

@@ -1,15 +1,12 @@
 /** `./heartbeat phantom`: synthetic echocardiograms (CAMUS layout) or cardiac MRI (M&Ms layout). */
-import { availableParallelism } from 'node:os';
 import { Option, type Command } from 'commander';
 import type { WrittenMriPatient } from '../data/mri-phantom/mri-phantom.ts';
-import type { WrittenPatient } from '../data/phantom/phantom.ts';
-import { inLanes, TaskThread } from '../frames/worker.ts';
+import type { PhantomContent } from '../data/phantom-drawing.ts';
 import { integer } from './console/flags.ts';
 import { expectNewFolder } from './console/output-folder.ts';
 import { startProgress } from './console/progress.ts';
 import { temporaryOutput } from './console/temporary-output.ts';
 import { UserError } from './console/user-error.ts';
-import type { PhantomContent, PhantomTask } from './phantom-worker.ts';
 
 interface PhantomFlags {
   readonly patients: number;
@@ -66,15 +63,17 @@ async function write(flags: PhantomFlags): Promise<void> {
   const content = contentOf(flags);
   expectNewFolder(output);
   const { writeMriPhantomTable } = await import('../data/mri-phantom/mri-phantom.ts');
+  const { drawPhantoms } = await import('../data/phantom-drawing.ts');
   const { writePhantomLists } = await import('../data/phantom/phantom.ts');
   const target = temporaryOutput(output);
   const progress = startProgress({ label: 'phantom', total: patients, unit: 'patients' });
-  const report = (done: number, id: string) => progress.update(done, id);
+  const numbers = Array.from({ length: patients }, (_, i) => i + 1);
+  const drawing = { ...flags, onProgress: (done: number, id: string) => progress.update(done, id) };
   try {
     if (content.modality === 'mri') {
-      writeMriPhantomTable(target.path, await draw<WrittenMriPatient>(target.path, content, flags, report));
+      writeMriPhantomTable(target.path, await drawPhantoms<WrittenMriPatient>(target.path, content, numbers, drawing));
     } else {
-      writePhantomLists(target.path, await draw<WrittenPatient>(target.path, content, flags, report));
+      writePhantomLists(target.path, await drawPhantoms(target.path, content, numbers, drawing));
     }
     target.commit();
   } catch (error) {
@@ -98,36 +97,4 @@ function contentOf({ modality, view, frames }: PhantomFlags): PhantomContent {
   }
   if (frames !== undefined) refuse('--frames', 'mri', frames);
   return { modality, views: view === undefined || view === 'both' ? ['2CH', '4CH'] : [view] };
-}
-
-/**
- * Draws the patients on threads, one thread included, so that Ctrl+C and the progress are not held up
- * by a patient being drawn. The first that fails ends all.
- */
-async function draw<Written extends WrittenPatient>(
-  directory: string, content: PhantomContent,
-  { patients, seed, workers = availableParallelism() }: PhantomFlags,
-  onProgress: (done: number, id: string) => void,
-): Promise<Written[]> {
-  const written: Written[] = [];
-  let done = 0;
-  const file = new URL('./phantom-worker.ts', import.meta.url);
-  const threads = Array.from({ length: Math.min(workers, patients) },
-    () => new TaskThread<PhantomTask, Written>(file));
-  const end = () => Promise.all(threads.map((thread) => thread.end()));
-  try {
-    await inLanes(patients, threads.length, async (index, lane) => {
-      const task = { directory, seed, number: index + 1, ...content };
-      try {
-        written[index] = await threads[lane].run(task);
-      } catch (error) {
-        await end();
-        throw error;
-      }
-      onProgress(++done, written[index].id);
-    });
-  } finally {
-    await end();
-  }
-  return written;
 }

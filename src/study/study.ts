@@ -1,7 +1,8 @@
 /** A whole study: trains what is missing, evaluates what is missing, writes the table. */
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { writePhantomSplits } from '../data/phantom/phantom.ts';
+import { drawPhantoms } from '../data/phantom-drawing.ts';
+import { splitNumbers, writePhantomLists } from '../data/phantom/phantom.ts';
 import { writeAtomic } from '../frames/atomic.ts';
 import type { DType } from '../tensor/dtype.ts';
 import { firstDifference } from '../training/loop.ts';
@@ -162,16 +163,16 @@ async function provideData(options: StudyOptions): Promise<string> {
   const { study: { data }, output } = options;
   const folder = dataFolder(options.study, output);
   if (typeof data === 'string') return folder;
-  const { training, validation, testing, seed } = data.phantom;
   const whole = join(folder, 'whole');
   if (existsSync(whole)) return folder;
   rmSync(folder, { recursive: true, force: true });
-  const total = training + validation + testing;
-  await watched(options, 'phantom', total, 'patients', 0, async () => writePhantomSplits(
-    folder, { training, validation, testing, seed }, (done, _, id) => {
-      options.update?.(done, id);
-      if (options.stopRequested?.()) throw new Stopped();
-    }));
+  const numbers = splitNumbers(data.phantom);
+  const { seed } = data.phantom;
+  const patients = await watched(options, 'phantom', numbers.length, 'patients', 0, () => drawPhantoms(
+    folder, { modality: 'echo', views: ['2CH', '4CH'] }, numbers,
+    { seed, onProgress: options.update, stopRequested: options.stopRequested }));
+  if (options.stopRequested?.()) throw new Stopped();
+  writePhantomLists(folder, patients);
   write(whole, '');
   return folder;
 }

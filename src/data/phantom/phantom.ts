@@ -37,23 +37,26 @@ export function writePhantom(directory: string, options: PhantomOptions): void {
   if (unknown !== undefined || views.length === 0) {
     throw new Error(`phantom: expected the views ${allViews.join(', ')}, got ${unknown ?? 'none'}`);
   }
-  writePatients(directory, Array.from({ length: patients }, (_, k) => firstPatient + k), views, options);
+  const { seed, onProgress } = options;
+  const written = Array.from({ length: patients }, (_, k) => {
+    const patient = writePhantomPatient(directory, seed, firstPatient + k, views);
+    onProgress?.(k + 1, patients, patient.id);
+    return patient;
+  });
+  writePhantomLists(directory, written);
 }
 
 export interface PhantomSplits {
   readonly training: number;
   readonly validation: number;
   readonly testing: number;
-  readonly seed: number;
 }
 
 /**
- * As `writePhantom`, with so many patients of each split: the first of those that the numbers put
- * there. 160, 20 and 20 are patients 1 to 200.
+ * Numbers of so many patients of each split: the first of those that the numbers put there. 160, 20 and 20 are
+ * patients 1 to 200.
  */
-export function writePhantomSplits(
-  directory: string, counts: PhantomSplits, onProgress?: PhantomOptions['onProgress'],
-): void {
+export function splitNumbers(counts: PhantomSplits): number[] {
   const left: Record<string, number> = { ...counts };
   const wanted = counts.training + counts.validation + counts.testing;
   const numbers: number[] = [];
@@ -61,19 +64,7 @@ export function writePhantomSplits(
     if (number > 9999) throw new Error(`phantom: expected patients numbered 1..9999, got ${wanted} of them`);
     if (left[subgroup(number)]-- > 0) numbers.push(number);
   }
-  writePatients(directory, numbers, allViews, { seed: counts.seed, onProgress });
-}
-
-function writePatients(
-  directory: string, numbers: readonly number[], views: readonly View[],
-  { seed, onProgress }: Pick<PhantomOptions, 'seed' | 'onProgress'>,
-): void {
-  const written = numbers.map((number, k) => {
-    const patient = writePhantomPatient(directory, seed, number, views);
-    onProgress?.(k + 1, numbers.length, patient.id);
-    return patient;
-  });
-  writePhantomLists(directory, written);
+  return numbers;
 }
 
 export interface WrittenPatient {

@@ -82,6 +82,7 @@ async function run(file: string | undefined, flags: StudyFlags): Promise<void> {
   const given = flags.data === undefined ? {} : { data: resolve(flags.data) };
   const study = readStudy(file ?? shipped(flags.preset === 'tiny' ? 'tiny' : 'table'), given);
   const output = resolve(flags.output);
+  if (flags.only.length > 0) await expectParts(study, output, flags.only);
   if (flags.dryRun) return dryRun(study, output, flags);
   catchSignals();
   const { runStudy, runStudyParts } = await import('../study/study.ts');
@@ -94,6 +95,16 @@ async function run(file: string | undefined, flags: StudyFlags): Promise<void> {
     throw new Interrupted(receivedSignal() ?? 'SIGINT', 'stopped, everything finished is kept: the same command goes on');
   }
   for (const path of Object.values(files)) if (path !== null) process.stdout.write(`${path}\n`);
+}
+
+async function expectParts(study: StudyConfig, output: string, only: readonly string[]): Promise<void> {
+  const { cellsOf } = await import('../study/cells.ts');
+  const { chooseParts } = await import('../study/parts.ts');
+  try {
+    chooseParts(only, [], cellsOf(study, output));
+  } catch (error) {
+    throw new UserError(`--only: ${(error as Error).message}`, { exitCode: 2 });
+  }
 }
 
 function shipped(name: 'tiny' | 'table'): string {

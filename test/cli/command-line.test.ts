@@ -115,6 +115,15 @@ describe('mistakes', () => {
     assert.equal(heartbeat(['phantom']).code, 2);
   });
 
+  it('a part that a study does not have, or one in a dry run, exits 2 and writes nothing', () => {
+    const only = ['study', '--preset', 'tiny', '--output', 'table', '--only'];
+    const unknown = heartbeat([...only, 'heartbaet']);
+    assert.equal(unknown.code, 2);
+    assertSentence(unknown, /^heartbeat: --only: unknown part of the study "heartbaet": did you mean "heartbeat"\?/);
+    assert.equal(heartbeat([...only, 'shared', '--dry-run']).code, 2);
+    assert.ok(!existsSync(join(elsewhere, 'table')));
+  });
+
   it('refuses a flag of the other modality, and writes MRI with its own', () => {
     const mri = ['phantom', '--modality', 'mri', '--patients', '1', '--output', 'mri'];
     assertSentence(heartbeat([...mri, '--view', '4CH']),

@@ -4,13 +4,16 @@
  * stopped study goes on with the same command. Prints a table and writes FOLDER/study.md.
  *
  * --checkpoint FOLDER (models/small), --volumes 5,15,24, --steps 300, --segmenter-steps 1000,
- * --clips 8 (volumes measured), --sampling-steps 12, --seed 0, --preset small, --threads N, --device cpu
+ * --clips 8 (volumes measured), --sampling-steps 12, --seed 0, --preset small, --threads N, --device cpu,
+ * --parallel 1 (trainings side by side: for a card, which one of them does not fill)
  */
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { inLanes } from '../src/frames/worker.ts';
 import { alignCells, type SliceSummary } from '../src/evaluation/slice-results.ts';
 import { modelHash, readModelIndex } from '../src/heartbeat/model-folder.ts';
 
@@ -23,6 +26,7 @@ const { values: flags, positionals } = parseArgs({
     'segmenter-steps': { type: 'string', default: '1000' }, clips: { type: 'string', default: '8' },
     'sampling-steps': { type: 'string', default: '12' }, seed: { type: 'string', default: '0' },
     preset: { type: 'string', default: 'small' }, threads: { type: 'string' }, device: { type: 'string' },
+    parallel: { type: 'string', default: '1' },
   },
 });
 const [data, output] = positionals.map((path) => resolve(path));
@@ -37,16 +41,13 @@ const inits = [
   { name: 'scratch', extra: ['--from-scratch'] },
 ] as const;
 
-/** Runs a command of ours; ends the study when it fails. Seconds. */
-function run(...args: string[]): number {
+/** Runs a command of ours. @throws when it fails */
+async function run(...args: string[]): Promise<void> {
   process.stderr.write(`heartbeat ${args.join(' ')}\n`);
-  const began = performance.now();
-  const { status, signal } = spawnSync(heartbeat, args, { stdio: ['ignore', 'ignore', 'inherit'] });
-  if (status !== 0) {
-    process.stderr.write(`stopped: heartbeat ${args[0]} ended with ${signal ?? status}; the same command goes on\n`);
-    process.exit(status ?? 1);
-  }
-  return (performance.now() - began) / 1000;
+  const [status, signal] = await once(spawn(heartbeat, args, { stdio: ['ignore', 'ignore', 'inherit'] }), 'exit') as
+    [number | null, string | null];
+  if (status === 0) return;
+  throw new Error(`heartbeat ${args[0]} ended with ${signal ?? status}; the same command goes on`);
 }
 
 /** Whether the model is finished; one of another budget or start is a mistake that would go unseen. */
@@ -60,33 +61,39 @@ function isTrained(folder: string, count: number): boolean {
 }
 
 const segmenter = join(output, 'segmenter', 'model');
-if (!existsSync(segmenter)) {
-  run('train', 'segmenter', ...common, ...recipe, '--output', output,
-    '--max-train-steps', flags['segmenter-steps']);
+const cells = flags.volumes.split(',').map(Number).flatMap((count) =>
+  inits.map(({ name, extra }) => ({ name, count, extra, folder: join(output, `${name}-${count}`) })));
+try {
+  if (!existsSync(segmenter)) {
+    await run('train', 'segmenter', ...common, ...recipe, '--output', output,
+      '--max-train-steps', flags['segmenter-steps']);
+  }
+  await inLanes(cells.length, Number(flags.parallel), async (i) => {
+    const { count, extra, folder } = cells[i];
+    if (!isTrained(folder, count)) {
+      await run('train', 'few-shot', ...common, ...recipe, ...extra, '--output', folder, '--volumes', String(count),
+        '--checkpoint', flags.checkpoint, '--max-train-steps', flags.steps);
+    }
+    await run('evaluate', ...common, '--checkpoint', join(folder, 'few-shot', 'model'), '--segmenter', segmenter,
+      '--output', join(folder, 'evaluation'), '--clips', flags.clips, '--steps', flags['sampling-steps'],
+      '--sampler', 'dpm-solver++', '--guidance-scale', '1');
+  });
+} catch (error) { // those that run beside it are whole by now
+  process.stderr.write(`stopped: ${(error as Error).message}\n`);
+  process.exit(1);
 }
 const written = ({ mean, low, high }: { mean: number; low: number; high: number }, digits = 3) =>
   `${mean.toFixed(digits)} [${low.toFixed(digits)}, ${high.toFixed(digits)}]`;
-const rows: string[][] = [];
-for (const count of flags.volumes.split(',').map(Number)) {
-  for (const { name, extra } of inits) {
-    const folder = join(output, `${name}-${count}`);
-    if (!isTrained(folder, count)) {
-      run('train', 'few-shot', ...common, ...recipe, ...extra, '--output', folder, '--volumes', String(count),
-        '--checkpoint', flags.checkpoint, '--max-train-steps', flags.steps);
-    }
-    const evaluation = join(folder, 'evaluation');
-    run('evaluate', ...common, '--checkpoint', join(folder, 'few-shot', 'model'), '--segmenter', segmenter,
-      '--output', evaluation, '--clips', flags.clips, '--steps', flags['sampling-steps'],
-      '--sampler', 'dpm-solver++', '--guidance-scale', '1');
-    const { runs } = JSON.parse(readFileSync(join(evaluation, 'report.json'), 'utf8')) as SliceSummary;
-    const { seconds } = readModelIndex(join(folder, 'few-shot', 'model')).card;
-    const dice = (of: SliceSummary['runs']['real']) =>
-      (['dice-lv', 'dice-myo', 'dice-rv'] as const).map((figure) => written(of[figure]!));
-    if (rows.length === 0) rows.push(['real', '-', ...dice(runs.real), '-', '-', '-', '-']);
-    rows.push([name, String(count), ...dice(runs.mask), written(runs['no mask']['dice-lv']!),
-      written(runs.mask.ssim!), written(runs.mask.psnr!, 2), String(seconds)]);
-  }
-}
+const rows = cells.flatMap(({ name, count, folder }, i): string[][] => {
+  const { runs } = JSON.parse(readFileSync(join(folder, 'evaluation', 'report.json'), 'utf8')) as SliceSummary;
+  const { seconds } = readModelIndex(join(folder, 'few-shot', 'model')).card;
+  const dice = (of: SliceSummary['runs']['real']) =>
+    (['dice-lv', 'dice-myo', 'dice-rv'] as const).map((figure) => written(of[figure]!));
+  const real = ['real', '-', ...dice(runs.real), '-', '-', '-', '-'];
+  const row = [name, String(count), ...dice(runs.mask), written(runs['no mask']['dice-lv']!),
+    written(runs.mask.ssim!), written(runs.mask.psnr!, 2), String(seconds)];
+  return i === 0 ? [real, row] : [row];
+});
 const head = ['start', 'volumes', 'LV Dice', 'MYO Dice', 'RV Dice', 'LV Dice, no mask', 'SSIM', 'PSNR, dB', 'seconds'];
 const table = [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 writeFileSync(join(output, 'study.md'), `${table}\n`);

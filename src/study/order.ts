@@ -1,6 +1,6 @@
 /** Whether the rows of our table stand in the paper's order, pair by pair (PAPER section 3). */
 import type { PaperFigures } from './paper-table.ts';
-import type { Differences, ExtractorName, TableRow, TableView } from './table.ts';
+import type { Differences, ExtractorName, TableRow, TableView } from './table-rows.ts';
 
 export interface OrderPair {
   readonly view: TableView;

@@ -1,6 +1,6 @@
 /** One row of a table against the rows of all other methods, paired over patients. */
 import { rowName } from './order.ts';
-import type { Difference, Differences, ExtractorName, MeanFigure, TableRow, TableView } from './table.ts';
+import type { Difference, Differences, ExtractorName, MeanFigure, TableRow, TableView } from './table-rows.ts';
 
 export const rivalFigures = ['ssim', 'dice-lv', 'dice-myo', 'dice-la'] as const satisfies readonly MeanFigure[];
 

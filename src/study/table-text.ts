@@ -2,7 +2,8 @@
 import { fixed } from '../evaluation/written.ts';
 import type { OrderPair } from './order.ts';
 import { rivalFigures, type Rivals } from './rivals.ts';
-import type { ExtractorName, FloorRow, Table, TableRow } from './table.ts';
+import type { ExtractorName, FloorRow, TableRow } from './table-rows.ts';
+import type { Table } from './table.ts';
 
 /** What stands above and below a table: data, model sizes, budget, sampling. */
 export interface TableContext {

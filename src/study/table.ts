@@ -7,50 +7,14 @@ import { frechetFloor, frechetInterval } from '../metrics/frechet-statistics.ts'
 import { frechetPaired } from '../metrics/frechet-paired.ts';
 import type { Cell } from './cells.ts';
 import { compareOrders, rowName, type OrderPair } from './order.ts';
-import { paperFigures, type PaperFigures } from './paper-table.ts';
+import { paperFigures } from './paper-table.ts';
 import { compareRivals, subjectRow, type Rivals } from './rivals.ts';
+import {
+  tableViews, type Differences, type Distance, type FloorRow, type MeanFigure, type TableRow, type TableView,
+} from './table-rows.ts';
 
 /** Bootstrap draws of each distance. */
 const SAMPLES = 300;
-
-export type ExtractorName = ExtractorAbout['name'];
-export const tableViews = ['2CH', '4CH', 'both'] as const;
-export type TableView = (typeof tableViews)[number];
-
-export interface Distance {
-  readonly value: number;
-  readonly low: number;
-  readonly high: number;
-  /** Vectors of each set. */
-  readonly n: number;
-  /** Real against generated at half of the patients: what the floor is to be compared with. */
-  readonly halves: number | null;
-}
-
-export interface TableRow {
-  readonly name: string;
-  readonly title: string;
-  readonly letters: string;
-  readonly view: TableView;
-  /** Clips and patients. */
-  readonly n: number;
-  readonly patients: number;
-  /** By extractor; null where there are too few patients. */
-  readonly distances: Readonly<Partial<Record<ExtractorName, Distance | null>>>;
-  readonly ssim: Estimate | null;
-  readonly diceLv: Estimate | null;
-  readonly paper: PaperFigures | null;
-}
-
-/** Real against real, halves by patient: what perfect clips would have. */
-export interface FloorRow {
-  readonly view: TableView;
-  readonly n: number;
-  readonly patients: number;
-  readonly distances: Readonly<Partial<Record<ExtractorName, { readonly value: number; readonly std: number } | null>>>;
-  /** The segmenter's own Dice on the real clips. */
-  readonly diceLv: Estimate | null;
-}
 
 export interface Table {
   readonly extractors: readonly ExtractorAbout[];
@@ -147,24 +111,6 @@ function distanceOf({ rows, groups }: FeatureSet, run: string): Distance | null 
 
 function estimate(clips: readonly ClipResult[], run: string, name: 'ssim' | 'dice-lv'): Estimate | null {
   return bootstrapMean(clips.map(({ runs }) => runs[run].figures[name]), clips.map(({ patient }) => patient));
-}
-
-/** First less second, with its 95 % interval. */
-export interface Difference {
-  readonly value: number;
-  readonly low: number;
-  readonly high: number;
-}
-
-export type MeanFigure = 'ssim' | 'dice-lv' | 'dice-myo' | 'dice-la';
-
-/** Differences between rows, paired over patients: of a distance, or of a mean over clips. */
-export interface Differences {
-  readonly distances: readonly {
-    readonly extractor: ExtractorAbout;
-    readonly of: (i: number, j: number) => Difference;
-  }[];
-  readonly mean: (figure: MeanFigure, i: number, j: number) => Difference | null;
 }
 
 function differencesOf(parts: readonly Measured[], sets: readonly (readonly FeatureSet[])[]): Differences {

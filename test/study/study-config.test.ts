@@ -11,7 +11,7 @@ import { lettersOf, parseConditions } from '../../src/study/letters.ts';
 import { compareOrders } from '../../src/study/order.ts';
 import { paperFigures, paperTable } from '../../src/study/paper-table.ts';
 import { readStudy } from '../../src/study/study-config.ts';
-import type { TableRow } from '../../src/study/table.ts';
+import type { TableRow } from '../../src/study/table-rows.ts';
 import { orderText } from '../../src/study/table-text.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'study-config-'));

@@ -117,9 +117,9 @@ async function generateAndMeasure(flags: EvaluateFlags): Promise<void> {
     const { temporal } = readModelIndex(checkpoint).config.unet;
     const networks = temporal ? await openClipNetworks(flags, keep) : await openFrameNetworks(flags, data, keep);
     const model = keep(loadModelFolder(checkpoint, { device, dtype }));
-    const gate = networks.gate === null || !flags.memorisation ? null : await openEvaluationGate({
+    const gate = !flags.memorisation ? null : await openEvaluationGate({
       index: flags.memorisationIndex, data, output: resolve(flags.output), extractors: networks.gate,
-      resolution: model.config.resolution, frames: model.config.frames,
+      resolution: model.config.resolution, frames: temporal ? model.config.frames : 1,
     });
     if (gate !== null) keep(gate);
     const { done, total } = await evaluate({

@@ -8,8 +8,8 @@ import { releasedEchoFeatures as released } from './memorisation-gate.ts';
 export interface EvaluationNetworks {
   readonly measuring: Pick<EvaluationOptions,
     'segmenter' | 'segmenterHash' | 'echoVideo' | 'echoVideoHash' | 'featureExtractors' | 'lpips'>;
-  /** Of the memorisation gate, which judges clips; null of single frames. */
-  readonly gate: readonly FeatureExtractor[] | null;
+  /** Of the memorisation gate. */
+  readonly gate: readonly FeatureExtractor[];
 }
 
 /** Takes what is to be disposed of, and gives it back. */
@@ -36,7 +36,7 @@ export async function openClipNetworks(flags: EvaluateFlags, keep: Keep): Promis
 /**
  * A segmenter, the encoder of the echo features, and Inception where the flags name it.
  *
- * @throws (exit 2) when they name I3D or an index of the memorisation gate, which need clips
+ * @throws (exit 2) when they name I3D, which needs clips
  */
 export async function openFrameNetworks(flags: EvaluateFlags, data: string, keep: Keep): Promise<EvaluationNetworks> {
   const { loadFrameInstruments } = await import('../evaluation/frame-features.ts');
@@ -44,10 +44,6 @@ export async function openFrameNetworks(flags: EvaluateFlags, data: string, keep
   if (flags.i3d !== undefined) {
     throw new UserError('--i3d: expected a video model, whose clips FVD compares, got an image model, which makes ' +
       'single frames', { exitCode: 2 });
-  }
-  if (flags.memorisationIndex !== undefined) {
-    throw new UserError('--memorisation-index: expected a video model, whose clips the gate judges, got an image ' +
-      'model, which makes single frames', { exitCode: 2 });
   }
   const { segmenter, echoFeatures, device } = flags;
   const opened = keep(loadFrameInstruments({ segmenter, echoFeatures, released }, device));
@@ -61,7 +57,7 @@ export async function openFrameNetworks(flags: EvaluateFlags, data: string, keep
     featureExtractors: [...extractors, ...await openPublished(flags, keep)],
     lpips: await openGivenLpips(flags, keep),
   };
-  return { measuring, gate: null };
+  return { measuring, gate: extractors };
 }
 
 async function openPublished(flags: EvaluateFlags, keep: Keep): Promise<FeatureExtractor[]> {

@@ -5,7 +5,7 @@ import { integer, number } from './console/flags.ts';
 import { catchSignals, receivedSignal } from './console/signals.ts';
 import { Interrupted, UserError } from './console/user-error.ts';
 import { expectWritable } from './console/output-folder.ts';
-import { releasedEchoFeatures, showIndexing } from './memorisation-gate.ts';
+import { openGateNetworks, releasedEchoFeatures, showIndexing } from './memorisation-gate.ts';
 
 interface BuildFlags {
   readonly data: string;
@@ -44,9 +44,9 @@ async function build(flags: BuildFlags): Promise<void> {
     throw new UserError(`--data ${data}: expected echocardiograms in the layout of CAMUS, got M&Ms`, { exitCode: 2 });
   }
   const { openModel } = await import('./model-choice.ts');
-  const { frames, width: resolution } = openModel(flags.checkpoint).size;
+  const { stage, width: resolution, ...size } = openModel(flags.checkpoint).size;
+  const frames = stage === 'image' ? 1 : size.frames;
   const { buildIndex, indexSources } = await import('../evaluation/memorisation/build.ts');
-  const { loadEchoFeatures } = await import('../evaluation/feature-extractors.ts');
   const { staleness, readIndex } = await import('../evaluation/memorisation/index-file.ts');
   const { calibrationText, powerTables } = await import('../evaluation/memorisation/tables.ts');
   const { textTable } = await import('../evaluation/report.ts');
@@ -55,7 +55,7 @@ async function build(flags: BuildFlags): Promise<void> {
   catchSignals();
   const options = { data, resolution, frames, falseAlarmRate };
   const sources = indexSources(options);
-  const echo = loadEchoFeatures(flags.echoFeatures, device);
+  const echo = await openGateNetworks(flags.echoFeatures, frames, device);
   try {
     const stopRequested = () => receivedSignal() !== null;
     const kept = attempt(() => readIndex(output));
@@ -67,7 +67,7 @@ async function build(flags: BuildFlags): Promise<void> {
     const { clips } = index.about;
     const patients = new Set(clips.map(({ patient }) => patient)).size;
     const lines = [
-      `${clips.length} training clips of ${patients} patients${fresh ? ', indexed before' : ''}`,
+      `${clips.length} training ${frames === 1 ? 'pictures' : 'clips'} of ${patients} patients${fresh ? ', indexed before' : ''}`,
       calibrationText(index.about), ...powerTables(index.about).map((table) => `\n${textTable(table)}`),
       `${output}`,
     ];

@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import {
-  addGateFlags, checkGateFlags, expectThresholds, releasedEchoFeatures, type GateFlags,
+  addGateFlags, checkGateFlags, expectThresholds, openGateNetworks, releasedEchoFeatures, type GateFlags,
 } from './memorisation-gate.ts';
 import { expectNewFolder } from './console/output-folder.ts';
 import { catchSignals, throwIfStopped } from './console/signals.ts';
@@ -22,7 +22,8 @@ Examples:
   ./heartbeat memorisation check a.nii.gz frames/ --index runs/small/memorisation --on-memorised block
 
 A clip is a NIfTI file, or a folder of PNG frames; in other folders everything below is looked through
-(of what sample wrote, video.nii.gz). It must have as many frames as the index.`;
+(of what sample wrote, video.nii.gz). It must have as many frames as the index. An index of
+pictures (an image model's) judges every frame of a clip, or a PNG file; the nearest one counts.`;
 
 /** Pairs on the picture. */
 const SHOWN = 12;
@@ -53,7 +54,6 @@ async function check(paths: readonly string[], flags: CheckFlags): Promise<void>
   const { drawPairs, worstFirst } = await import('../evaluation/memorisation/pairs.ts');
   const { trainingPictures } = await import('../evaluation/memorisation/section.ts');
   const { calibrationText } = await import('../evaluation/memorisation/tables.ts');
-  const { loadEchoFeatures } = await import('../evaluation/feature-extractors.ts');
   const { textTable } = await import('../evaluation/report.ts');
   const { findClips, readUserClip } = await import('../inputs/clip-files.ts');
   const index = readIndex(folder);
@@ -61,7 +61,7 @@ async function check(paths: readonly string[], flags: CheckFlags): Promise<void>
   if (onMemorised === 'block') expectThresholds(about, `--index ${folder}`);
   const found = findClips(paths);
   const size = { resolution: about.resolution, frames: about.frames };
-  const echo = loadEchoFeatures(echoFeatures, device);
+  const echo = await openGateNetworks(echoFeatures, about.frames, device);
   try {
     const wanted = data === undefined ? size : indexSources({ ...size, data, falseAlarmRate: about.falseAlarmRate });
     const gate = openGate(index, echo.extractors, wanted, `--index ${folder}`);
@@ -69,14 +69,14 @@ async function check(paths: readonly string[], flags: CheckFlags): Promise<void>
       const pairs = [];
       for (const path of found) {
         await throwIfStopped();
-        const video = readUserClip(path, size);
-        pairs.push({ name: path, verdict: gate.check(video)!, video: () => readUserClip(path, size) });
+        const read = () => readUserClip(path, about.frames === 1 ? { resolution: about.resolution } : size);
+        pairs.push({ name: path, verdict: gate.check(read())!, video: read });
       }
       const ordered = worstFirst(pairs, index);
       const marked = ordered.filter(({ verdict }) => verdict.marked !== null && verdict.marked.length > 0);
       process.stdout.write(`${textTable({
         title: 'Memorisation', note: calibrationText(about),
-        head: ['clip', 'pixel distance', 'from', 'feature distance', 'from', 'marked'],
+        head: [about.frames === 1 ? 'picture' : 'clip', 'pixel distance', 'from', 'feature distance', 'from', 'marked'],
         rows: ordered.map(({ name, verdict: { pixel, feature, marked: by } }) => [
           name, pixel.distance.toFixed(3), pixel.nearest, feature.distance.toFixed(3), feature.nearest,
           by === null ? '-' : by.join(', ') || 'no']),

@@ -29,6 +29,21 @@ export function addGateFlags(command: Command): Command {
     .option('--echo-features <folder>', 'networks of the index (default: the released ones)');
 }
 
+/**
+ * The networks whose features an index compares: of clips both that are in the folder; of pictures (`frames` of 1)
+ * the encoder of its segmenter.
+ */
+export async function openGateNetworks(
+  folder: string, frames: number, device = 'cpu',
+): Promise<{ readonly extractors: readonly GateExtractor[]; readonly dispose: () => void }> {
+  if (frames === 1) {
+    const { loadFrameInstruments } = await import('../evaluation/frame-features.ts');
+    return loadFrameInstruments({ echoFeatures: folder, released: releasedEchoFeatures }, device);
+  }
+  const { loadEchoFeatures } = await import('../evaluation/feature-extractors.ts');
+  return loadEchoFeatures(folder, device);
+}
+
 /** What is done with one clip. */
 export interface GateAnswer {
   /** Whether it must not be written. */
@@ -59,13 +74,12 @@ export async function openSampleGate(
   size: { readonly resolution: number; readonly frames: number }, device = 'cpu',
 ): Promise<OpenedGate | null> {
   if (memorisationIndex === undefined) return null;
-  const { loadEchoFeatures } = await import('../evaluation/feature-extractors.ts');
   const { openGate, verdictText } = await import('../evaluation/memorisation/gate.ts');
   const { readIndex } = await import('../evaluation/memorisation/index-file.ts');
   const where = `--memorisation-index ${memorisationIndex}`;
   const index = readIndex(memorisationIndex);
   expectThresholds(index.about, where);
-  const echo = loadEchoFeatures(echoFeatures, device);
+  const echo = await openGateNetworks(echoFeatures, index.about.frames, device);
   let gate: MemorisationGate;
   try {
     gate = openGate(index, echo.extractors, size, where);

@@ -107,7 +107,8 @@ async function sample(flags: SampleFlags): Promise<void> {
     throw new UserError('--memorisation-index: expected a model of ultrasound, got one of cardiac MRI',
       { exitCode: 2 });
   }
-  const gate = await openSampleGate(flags, { resolution: width, frames }, sampling.device);
+  const judged = { resolution: width, frames: size.stage === 'image' ? 1 : frames };
+  const gate = await openSampleGate(flags, judged, sampling.device);
   try {
     const { runSampling } = await import('./sampling.ts');
     const job = { checkpoint: model.folder, given, flags: sampling, frames, count, output, gate };

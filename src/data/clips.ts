@@ -93,7 +93,7 @@ export function listClips(root: string, options: ClipListOptions = {}): ClipSour
         continue;
       }
       if (options.kinds && !options.kinds.includes(kind)) continue;
-      const available = kind === 'stills' ? Infinity : countFrames(patient.folder, view, kind);
+      const available = kind === 'stills' ? Infinity : recordingFrames({ folder: patient.folder, view, kind });
       if (available < (options.frames ?? 1)) {
         const counts = `${available} frames, fewer than ${options.frames}`;
         options.report?.(`${patient.folder}: ${view} has ${counts}; left out`);
@@ -106,8 +106,9 @@ export function listClips(root: string, options: ClipListOptions = {}): ClipSour
   return sources;
 }
 
-/** Frames that can be sampled, from the header and Info alone. */
-function countFrames(folder: string, view: View, kind: 'sequence' | 'half_sequence'): number {
+/** Frames of a recording that can be sampled, from the header and Info alone. */
+export function recordingFrames({ folder, view, kind }: Pick<ClipSource, 'folder' | 'view' | 'kind'>): number {
+  if (kind === 'stills') return 2;
   const shape = readNiftiShape(recordingFile(folder, view, kind) as string);
   const stored = (shape[2] ?? 1) * (shape[3] ?? 1);
   if (kind === 'sequence') return stored;

@@ -4,8 +4,7 @@ import { unitName } from './written.ts';
 
 /** Of single frames: what is not there, and why. */
 export const leftOutNote = 'Left out, since a single frame has no time: optical flow, ejection fraction, ' +
-  'temporal roughness, frame-difference energy, and the view as the video network reads it. The memorisation gate ' +
-  'judges clips alone.';
+  'temporal roughness, frame-difference energy, and the view as the video network reads it.';
 
 /** What a card is of, in a few sentences. */
 export function heading({ settings, clips, patients }: Summary): string {

@@ -42,13 +42,14 @@ function below(folder: string): string[] {
 /**
  * The clip in a model's square: 1 f size size in [0, 1], pixels made square as the file says.
  *
+ * @param frames that it must have; any number when absent
  * @throws when it has another number of frames
  */
 export function readUserClip(
-  path: string, { resolution, frames }: { readonly resolution: number; readonly frames: number },
+  path: string, { resolution, frames }: { readonly resolution: number; readonly frames?: number },
 ): Frames {
   const { picture, spacing } = readGrey(new UserFiles(), path, path);
-  if (picture.frames !== frames) {
+  if (frames !== undefined && picture.frames !== frames) {
     throw new Error(`${path}: expected a clip of ${frames} frames, got ${picture.frames}`);
   }
   const { height, width } = picture;

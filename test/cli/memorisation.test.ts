@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import * as build from '../../src/cli/memorisation-build.ts';
 import * as check from '../../src/cli/memorisation-check.ts';
+import { openGateNetworks } from '../../src/cli/memorisation-gate.ts';
 import * as sample from '../../src/cli/sample.ts';
 import { writePhantom } from '../../src/data/phantom/phantom.ts';
 import { loadEchoFeatures } from '../../src/evaluation/feature-extractors.ts';
@@ -133,6 +134,49 @@ describe('memorisation check', () => {
     const blocked = await runVerb(check, [at('seed7'), ...flags, '--on-memorised', 'block']);
     assert.equal(blocked.code, 1);
     assert.match(blocked.message, /got 1 of 1, the nearest .*seed7/);
+  });
+});
+
+describe('the gate of an image model', () => {
+  const picture = [...usual.slice(0, -4), '--checkpoint', at('image-model'), '--text', '4CH'];
+  const withNetworks = ['--echo-features', at('echo')];
+
+  before(async () => {
+    writeTinyModel(at('image-model'), [], false);
+    for (const seed of ['0', '7']) await runVerb(sample, [...picture, '--seed', seed, '--output', at(`picture${seed}`)]);
+    const networks = await openGateNetworks(at('echo'), 1);
+    const prints = [0, 7].map((seed) => fingerprint(readUserClip(at(`picture${seed}`, 'video.nii.gz'),
+      { resolution: size.resolution }), networks.extractors));
+    const clips = [0, 7].map((seed) =>
+      ({ id: `patient${seed}_4CH_ED`, patient: `patient${seed}`, view: '4CH', whole: false, files: {} }));
+    const about = { ...size, frames: 1, clips, heldOut: [], falseAlarmRate: 0.05, calibration, reason: null, power: [] };
+    writeIndex(at('pictures'), about, prints, networks.extractors);
+    networks.dispose();
+  });
+
+  it('blocks a picture that is a copy, and finds it on the disk', async () => {
+    const { code, message } = await runVerb(sample, [...picture, ...withNetworks, '--memorisation-index', at('pictures'),
+      '--on-memorised', 'block', '--output', at('none')]);
+    assert.equal(code, 1);
+    assert.match(message, /got seed 0 \(MARKED .* from patient0_4CH_ED.*\): it was not written$/);
+    const checked = await runVerb(check, [at('picture7'), ...withNetworks, '--index', at('pictures'),
+      '--on-memorised', 'block']);
+    assert.match(checked.message, /got 1 of 1, the nearest .*picture7/);
+  });
+
+  it('is not that of clips', async () => {
+    const { message } = await runVerb(sample, [...usual, ...withNetworks, '--memorisation-index', at('pictures'),
+      '--output', at('none')]);
+    assert.match(message, /pictures: this memorisation index does not fit \(frames: expected 4, got 1\): build it again/);
+  });
+
+  it('indexes pictures where the model is one of images', async () => {
+    writePhantom(at('beats'), { patients: 1, seed: 3, views: ['4CH'] });
+    assert.deepEqual(await runVerb(build, ['--data', at('beats'), '--output', at('of-pictures'),
+      '--checkpoint', at('image-model'), ...withNetworks]), { code: 0, message: '' });
+    const { about } = readIndex(at('of-pictures'));
+    assert.deepEqual([about.frames, about.clips.length, about.clips[0].id, about.networks.map(({ name }) => name)],
+      [1, 16, 'patient0001_4CH_01', ['echo-frames']]);
   });
 });
 

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { extractSketch } from '../../src/conditions/sketch.ts';
+import type { Split } from '../../src/data/camus-folder.ts';
 import { dataSetName } from '../../src/data/naming.ts';
 import { writePhantom } from '../../src/data/phantom/phantom.ts';
 import { readCard } from '../../src/evaluation/card.ts';
@@ -13,11 +14,14 @@ import { compareCards, comparisonText } from '../../src/evaluation/compare.ts';
 import { evaluate, type EvaluationOptions } from '../../src/evaluation/evaluation.ts';
 import { overTime, type FigureName } from '../../src/evaluation/figures.ts';
 import { loadFrameInstruments, type FrameInstruments } from '../../src/evaluation/frame-features.ts';
+import { buildIndex, indexSources } from '../../src/evaluation/memorisation/build.ts';
+import { openGate } from '../../src/evaluation/memorisation/gate.ts';
+import { indexItems } from '../../src/evaluation/memorisation/items.ts';
 import { measureVideo } from '../../src/evaluation/measure.ts';
 import { collectCard, textReport, writeCard } from '../../src/evaluation/report.ts';
 import { Results } from '../../src/evaluation/results.ts';
 import { subjectsOf } from '../../src/evaluation/subjects.ts';
-import { frameAt, type Frames } from '../../src/frames/frames.ts';
+import { floatFrames, frameAt, joinFrames, type Frames } from '../../src/frames/frames.ts';
 import { readPng } from '../../src/frames/png.ts';
 import { randomStream } from '../../src/frames/random.ts';
 import { HeartBeat } from '../../src/heartbeat/heartbeat.ts';
@@ -235,6 +239,53 @@ describe('evaluate an image model', () => {
     }
     const ratio = known.figures['hausdorff-lv']! / unknown.figures['hausdorff-lv-px']!;
     assert.ok(Math.abs(ratio - known.pixel!) < 1e-3 * ratio, `${ratio} mm a pixel, ${known.pixel}`);
+  });
+
+  it('judges each frame against the pictures of the training split', async () => {
+    const wanted = { data, resolution: config.model.resolution, frames: 1 };
+    const index = (await buildIndex({ ...wanted, output: join(folder, 'index'), extractors: instruments.extractors }))!;
+    assert.deepEqual(index.about.clips.map(({ id, whole }) => [id, whole]),
+      [['patient0011_4CH_ED', false], ['patient0011_4CH_ES', false]]);
+    const gate = openGate(index, instruments.extractors, indexSources(wanted), 'index');
+    try {
+      const [, source] = subjectsOf(model).list(data, {});
+      const [ed, es] = await subjectsOf(model).read(source);
+      for (const [subject, id] of [[ed, 'patient0011_4CH_ED'], [es, 'patient0011_4CH_ES']] as const) {
+        const same = { nearest: id, distance: 0 };
+        assert.deepEqual(gate.check(subject.real), { pixel: same, feature: same, marked: null });
+      }
+      const both = joinFrames([floatFrames({ ...ed.real }), es.real]);
+      assert.deepEqual(gate.check(both)!.pixel, { nearest: 'patient0011_4CH_ES', distance: 0 }, 'the nearest frame counts');
+      assert.equal(gate.check(ed.real, 'patient0011'), null);
+      await evaluate({ ...options, memorisation: gate });
+      const content = collectCard(new Results(output));
+      const { frames, training, clips, runs: judged } = content.card.memorisation!;
+      assert.deepEqual([frames, training, clips.length], [1, { clips: 2, patients: 1 }, 4 * runs.length + 2]);
+      assert.deepEqual(judged.map(({ run: name }) => name), ['real', ...runs]);
+      assert.deepEqual(clips.filter(({ run: name }) => name === 'real').map(({ id }) => id),
+        ['patient0010_4CH_ED', 'patient0010_4CH_ES'], 'the other patient has no stranger to be like');
+      assert.ok(existsSync(join(output, 'memorisation', 'nearest.png')));
+      assert.match(textReport(content), /The nearest of 2 training pictures of 1 patients/);
+    } finally {
+      gate.dispose();
+    }
+  });
+
+  it('indexes of recordings what training takes, and holds out ED and ES', async () => {
+    const items = (split: Split) => indexItems({ data: sequences, frames: 1 }, split);
+    const training = items('training');
+    assert.deepEqual([training.length, training[0].id, training[15].id], [16, 'patient0011_4CH_01', 'patient0011_4CH_16']);
+    const subjects = subjectsOf(model);
+    const [source] = subjects.list(sequences, { split: 'testing' });
+    const heldOut = items('testing');
+    for (const [i, subject] of (await subjects.read(source)).entries()) {
+      assert.equal(heldOut[i].id, subject.id);
+      const read = heldOut[i].read(config.model.resolution).data;
+      assert.ok(read.every((value, at) => Math.abs(value - subject.real.data[at]) < 0.51 / 255), 'to 8 bits');
+    }
+    const pictures = training.map((item) => item.read(32));
+    assert.ok(pictures.every(({ frames, height }) => frames === 1 && height === 32));
+    assert.notDeepEqual(pictures[0], pictures[8]);
   });
 
   it('refuses what cannot be', async () => {

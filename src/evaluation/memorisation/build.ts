@@ -1,7 +1,6 @@
 /** Building an index: the training clips of a data set, calibration, and what the gate catches. */
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Split } from '../../data/camus-folder.ts';
-import { listClips, readClipVideo, type ClipSource } from '../../data/clips.ts';
+import type { ClipSource } from '../../data/clips.ts';
 import type { Frames } from '../../frames/frames.ts';
 import { randomStream } from '../../frames/random.ts';
 import { shareOf } from '../../metrics/binomial.ts';
@@ -10,6 +9,7 @@ import { bySpace, calibrate, markedBy, TooFewClips, type Calibration, type HeldO
 import { disturbances } from './disturbances.ts';
 import { fingerprint, type Fingerprint, type GateExtractor } from './fingerprint.ts';
 import { writeIndex, type IndexAbout, type IndexSources, type MemorisationIndex } from './index-file.ts';
+import { indexItems, type IndexItem } from './items.ts';
 import { NearestClips, type Neighbours } from './nearest.ts';
 
 export interface IndexOptions {
@@ -17,6 +17,7 @@ export interface IndexOptions {
   readonly data: string;
   /** The model's. */
   readonly resolution: number;
+  /** Of a clip; 1 for an image model, whose index is of single pictures. */
   readonly frames: number;
   /** Share of held-out real clips that each space may mark; 0.05 by default. */
   readonly falseAlarmRate?: number;
@@ -34,13 +35,6 @@ export interface BuildOptions extends IndexOptions {
 
 export const defaultFalseAlarmRate = 0.05;
 
-/** Recordings of a split as training takes them. */
-export function splitClips(
-  { data, frames }: Pick<IndexOptions, 'data' | 'frames'>, split: Split,
-): ClipSource[] {
-  return listClips(data, { split, frames, kinds: ['sequence', 'half_sequence'] });
-}
-
 /**
  * Everything that an index is made of, by the hashes of its files: an index of the same is not stale.
  *
@@ -48,18 +42,28 @@ export function splitClips(
  */
 export function indexSources(options: IndexOptions): IndexSources {
   const { data, resolution, frames, falseAlarmRate = defaultFalseAlarmRate } = options;
-  const training = splitClips(options, 'training');
+  const training = indexItems(options, 'training');
   if (training.length === 0) {
-    throw new Error(`${data}: expected clips of at least ${frames} frames in the training split, got none`);
+    const wanted = frames === 1 ? 'pictures' : `clips of at least ${frames} frames`;
+    throw new Error(`${data}: expected ${wanted} in the training split, got none`);
   }
+  const files = filesOnce();
   return {
     resolution, frames, falseAlarmRate,
-    clips: training.map((source) => ({
-      id: source.id, patient: source.patient, view: source.view, whole: source.kind === 'sequence',
-      files: sourceFiles(source),
-    })),
-    heldOut: splitClips(options, 'validation').map((source) =>
-      ({ id: source.id, patient: source.patient, files: sourceFiles(source) })),
+    clips: training.map(({ id, source, whole }) =>
+      ({ id, patient: source.patient, view: source.view, whole, files: files(source) })),
+    heldOut: indexItems(options, 'validation').map(({ id, source }) =>
+      ({ id, patient: source.patient, files: files(source) })),
+  };
+}
+
+/** Hashes of a recording's files, once for all of its pictures. */
+function filesOnce(): (source: ClipSource) => Record<string, string> {
+  const known = new Map<string, Record<string, string>>();
+  return (source) => {
+    const found = known.get(source.id) ?? sourceFiles(source);
+    known.set(source.id, found);
+    return found;
   };
 }
 
@@ -73,45 +77,43 @@ export async function buildIndex(
     await turn();
     return options.stopRequested?.() ?? false;
   };
-  const training = splitClips(options, 'training');
-  const heldOut = splitClips(options, 'validation');
+  const training = indexItems(options, 'training');
+  const heldOut = indexItems(options, 'validation');
   const copied = chosen(training, powerClips);
   const total = training.length + heldOut.length + copied.length;
   let done = 0;
-  const read = (source: ClipSource): Frames =>
-    readClipVideo(source.folder, source.view, { size: options.resolution, frames: options.frames });
+  const read = (item: IndexItem): Frames => item.read(options.resolution);
   const step = (note: string): void => options.onProgress?.(++done, total, note);
   const prints: Fingerprint[] = [];
-  for (const source of training) {
+  for (const item of training) {
     if (await stopped()) return null;
-    prints.push(fingerprint(read(source), extractors));
-    step(source.id);
+    prints.push(fingerprint(read(item), extractors));
+    step(item.id);
   }
   const search = new NearestClips(sources.clips, prints);
   try {
     const found: HeldOut[] = [];
-    for (const source of heldOut) {
+    for (const item of heldOut) {
       if (await stopped()) return null;
-      const neighbours = search.find(fingerprint(read(source), extractors), source.patient);
-      if (neighbours !== null) found.push({ patient: source.patient, neighbours });
-      step(source.id);
+      const { patient } = item.source;
+      const neighbours = search.find(fingerprint(read(item), extractors), patient);
+      if (neighbours !== null) found.push({ patient, neighbours });
+      step(item.id);
     }
     const { calibration, reason } = attempt(found, sources.falseAlarmRate);
     const tally: Tally[] = [];
-    for (const source of calibration === null ? [] : copied) {
+    for (const item of calibration === null ? [] : copied) {
       if (await stopped()) return null;
-      const other = partner(source, training);
-      const clip = {
-        id: source.id, whole: source.kind === 'sequence', video: read(source), other: read(other),
-      };
+      const other = partner(item, training);
+      const clip = { id: item.id, whole: item.whole, video: read(item), other: read(other) };
       for (const { name, of } of disturbances) {
         const video = of(clip);
         if (video === null) continue;
         const neighbours = search.find(fingerprint(video, extractors))!;
-        const patients = [source, ...(name === 'blend' ? [other] : [])].map(({ patient }) => patient);
+        const patients = [item, ...(name === 'blend' ? [other] : [])].map(({ source }) => source.patient);
         tally.push({ name, neighbours, patients });
       }
-      step(`copies of ${source.id}`);
+      step(`copies of ${item.id}`);
     }
     if (done < total) options.onProgress?.(total, total, '');
     const about = { ...sources, calibration, reason, power: powerOf(tally, calibration, training) };
@@ -133,17 +135,18 @@ function attempt(
 }
 
 /** Some clips in an order that their names decide. */
-function chosen(training: readonly ClipSource[], count: number): ClipSource[] {
+function chosen(training: readonly IndexItem[], count: number): IndexItem[] {
   const place = new Map(training.map(({ id }) => [id, randomStream('memorisation copies', id).uniform()]));
   return [...training].sort((a, b) => place.get(a.id)! - place.get(b.id)!).slice(0, count);
 }
 
-/** A clip of another patient to blend with: the next one of that view; itself where there is none. */
-function partner(source: ClipSource, training: readonly ClipSource[]): ClipSource {
-  const from = training.indexOf(source);
+/** One of another patient to blend with: the next one of that view; itself where there is none. */
+function partner(item: IndexItem, training: readonly IndexItem[]): IndexItem {
+  const { patient, view } = item.source;
+  const from = training.indexOf(item);
   const round = [...training.slice(from + 1), ...training.slice(0, from)]
-    .filter(({ patient }) => patient !== source.patient);
-  return round.find(({ view }) => view === source.view) ?? round[0] ?? source;
+    .filter(({ source }) => source.patient !== patient);
+  return round.find(({ source }) => source.view === view) ?? round[0] ?? item;
 }
 
 interface Tally {
@@ -154,11 +157,11 @@ interface Tally {
 }
 
 function powerOf(
-  tally: readonly Tally[], calibration: Calibration | null, training: readonly ClipSource[],
+  tally: readonly Tally[], calibration: Calibration | null, training: readonly IndexItem[],
 ): IndexAbout['power'] {
   if (calibration === null) return [];
   const { thresholds } = calibration;
-  const patientOf = new Map(training.map(({ id, patient }) => [id, patient]));
+  const patientOf = new Map(training.map(({ id, source }) => [id, source.patient]));
   return disturbances.flatMap(({ name, what, meant }) => {
     const own = tally.filter((row) => row.name === name);
     if (own.length === 0) return [];

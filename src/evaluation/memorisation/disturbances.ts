@@ -34,7 +34,7 @@ const shared = {
 };
 
 export const disturbances: readonly Disturbance[] = [
-  { name: 'copy', what: 'a training clip as it is', meant: true, of: ({ video }) => video },
+  { name: 'copy', what: 'as it is', meant: true, of: ({ video }) => video },
   {
     name: 'noise', what: 'with noise of deviation 0.1 of the grey range', meant: true,
     of: ({ id, video }) => shared.noise(id, video),
@@ -56,7 +56,7 @@ export const disturbances: readonly Disturbance[] = [
     of: ({ id, video }) => shared.blur(shared.gain(shared.noise(id, video))),
   },
   {
-    name: 'blend', what: 'half and half with a clip of another patient', meant: true,
+    name: 'blend', what: 'half and half with one of another patient', meant: true,
     of: ({ video, other }) => ({ ...video, data: video.data.map((value, i) => (value + other.data[i]) / 2) }),
   },
   { name: 'mirrored', what: 'left and right exchanged', meant: false, of: ({ video }) => mirrored(video) },

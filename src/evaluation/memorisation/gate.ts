@@ -1,5 +1,5 @@
 /** The gate: says of a clip which training clip it is nearest to, and whether it is too near. */
-import type { Frames } from '../../frames/frames.ts';
+import { frameAt, type Frames } from '../../frames/frames.ts';
 import { markedBy } from './calibration.ts';
 import { fingerprint, type GateExtractor } from './fingerprint.ts';
 import { staleness, type IndexSources, type MemorisationIndex } from './index-file.ts';
@@ -23,13 +23,19 @@ export class MemorisationGate {
   }
 
   /**
-   * @param video 1 f h w in [0, 1], of the index's frames
+   * @param video 1 f h w in [0, 1], of the index's frames; against an index of pictures each frame is judged, and
+   *   the nearest one's verdict is the video's
    * @param except a patient whose clips do not count: a real clip's own
    * @returns null where no training clip is left
    */
   check(video: Frames, except?: string): Verdict | null {
-    const neighbours = this.search.find(fingerprint(video, this.extractors), except);
-    return neighbours === null ? null : judge(neighbours, this.index);
+    const { index } = this;
+    const parts = index.about.frames > 1 ? [video] : Array.from({ length: video.frames }, (_, t) => frameAt(video, t));
+    const verdicts = parts.flatMap((part) => {
+      const neighbours = this.search.find(fingerprint(part, this.extractors), except);
+      return neighbours === null ? [] : [judge(neighbours, index)];
+    });
+    return verdicts.sort((a, b) => nearness(a, index) - nearness(b, index)).at(0) ?? null;
   }
 
   dispose(): void {

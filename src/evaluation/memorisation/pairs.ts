@@ -44,7 +44,7 @@ export function drawPairs(
     : `Marked at or below pixel ${calibration.thresholds.pixel.toFixed(3)}, ` +
       `feature ${calibration.thresholds.feature.toFixed(3)}.`;
   writePng(path, renderSheet({
-    title: 'Nearest training clips, the nearest pair first',
+    title: `Nearest training ${index.about.frames === 1 ? 'pictures' : 'clips'}, the nearest pair first`,
     notes: [`Distances are 1 - correlation. ${limits}`,
       'The lower row of each pair shows training data: treat this picture as such.'],
     rows,

@@ -2,15 +2,13 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { View } from '../../data/camus-folder.ts';
-import { readClipVideo } from '../../data/clips.ts';
 import type { Frames } from '../../frames/frames.ts';
 import { readJson, writeJson } from '../../frames/json.ts';
 import { quantile } from '../../metrics/bootstrap.ts';
 import { shareOf } from '../../metrics/binomial.ts';
-import { splitClips } from './build.ts';
 import { bySpace, calibrationSchema, shareSchema } from './calibration.ts';
 import type { MemorisationGate, Verdict } from './gate.ts';
+import { indexItems } from './items.ts';
 import { spaces } from './nearest.ts';
 import { drawPairs, worstFirst } from './pairs.ts';
 
@@ -25,6 +23,8 @@ const gateSchema = z.strictObject({
   index: text,
   training: z.strictObject({ clips: z.int(), patients: z.int() }),
   resolution: z.int(),
+  /** Of a clip; 1 where pictures are judged. */
+  frames: z.int().optional(),
   networks: z.array(z.strictObject({ name: text, sha256: text })),
   calibration: calibrationSchema.nullable(),
   /** Why there is no calibration. */
@@ -103,7 +103,7 @@ export function finishMemorisation(
   writeJson(join(folder, 'gate.json'), {
     index: index.hash,
     training: { clips: about.clips.length, patients: new Set(about.clips.map(({ patient }) => patient)).size },
-    resolution: about.resolution,
+    resolution: about.resolution, frames: about.frames,
     networks: about.networks.map(({ name, sha256 }) => ({ name, sha256 })),
     calibration: about.calibration, reason: about.reason, power: about.power,
   });
@@ -120,12 +120,8 @@ export function finishMemorisation(
 /** Training clips at the size of the index, read from their data set. */
 export function trainingPictures(data: string, gate: MemorisationGate): (id: string) => Frames | null {
   const { resolution, frames } = gate.index.about;
-  const sources = new Map(splitClips({ data, frames }, 'training').map((source) => [source.id, source]));
-  return (id) => {
-    const source = sources.get(id);
-    return source === undefined ? null
-      : readClipVideo(source.folder, source.view as View, { size: resolution, frames });
-  };
+  const items = new Map(indexItems({ data, frames }, 'training').map((item) => [item.id, item]));
+  return (id) => items.get(id)?.read(resolution) ?? null;
 }
 
 /** The card's section; null where some measured clip was not judged by the gate that stands there. */

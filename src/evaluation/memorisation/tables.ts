@@ -14,16 +14,24 @@ export interface MemorisationTable {
 /** Clips named in the table of the nearest ones. */
 const NAMED = 12;
 
+/** How many frames what is judged has; absent where it is clips. */
+interface Shape { readonly frames?: number }
+
+function nouns({ frames }: Shape): [one: string, many: string] {
+  return frames === 1 ? ['picture', 'pictures'] : ['clip', 'clips'];
+}
+
 /** The tables of a card's section; none where there is no section. */
 export function memorisationTables(section: Memorisation | undefined): MemorisationTable[] {
   if (section === undefined) return [];
   const { training, runs } = section;
+  const [one, many] = nouns(section);
   return [
     {
       title: 'Memorisation',
-      note: `The nearest of ${training.clips} training clips of ${training.patients} patients; ` +
+      note: `The nearest of ${training.clips} training ${many} of ${training.patients} patients; ` +
         `distances are 1 - correlation. ${calibrationText(section)} \`real\` are the real ` +
-        'clips, against those of other patients: what exceeds its share is the model\'s.',
+        `${many}, against those of other patients: what exceeds its share is the model's.`,
       head: ['run', 'n', 'marked', 'by pixels', 'by features', 'median pixel distance', 'median feature distance'],
       rows: runs.map(({ run, marked, pixel, feature, medians }) => [
         run, marked === null ? '-' : String(marked.n),
@@ -32,9 +40,9 @@ export function memorisationTables(section: Memorisation | undefined): Memorisat
     },
     ...powerTables(section),
     {
-      title: 'Nearest to a training clip',
-      note: `The ${NAMED} generated clips nearest in either space; memorisation/nearest.png shows the first ones.`,
-      head: ['clip', 'run', 'pixel distance', 'from', 'feature distance', 'from', 'marked'],
+      title: `Nearest to a training ${one}`,
+      note: `The ${NAMED} generated ${many} nearest in either space; memorisation/nearest.png shows the first ones.`,
+      head: [one, 'run', 'pixel distance', 'from', 'feature distance', 'from', 'marked'],
       rows: nearestClips(section).map(({ id, run, pixel, feature, marked }) => [
         id, run, pixel.distance.toFixed(3), pixel.nearest, feature.distance.toFixed(3), feature.nearest,
         marked === null ? '-' : marked.join(', ') || 'no']),
@@ -43,13 +51,14 @@ export function memorisationTables(section: Memorisation | undefined): Memorisat
 }
 
 /** What the gate catches of disturbed copies; no table without thresholds. */
-export function powerTables({ power }: Pick<IndexAbout, 'power'>): MemorisationTable[] {
+export function powerTables({ power, frames }: Pick<IndexAbout, 'power'> & Shape): MemorisationTable[] {
   if (power.length === 0) return [];
+  const [one, many] = nouns({ frames });
   return [{
     title: 'What the gate catches',
-    note: 'Training clips, disturbed: the share that is marked, and the share whose nearest clip, where ' +
+    note: `Training ${many}, disturbed: the share that is marked, and the share whose nearest ${one}, where ` +
       'it is marked, is of the patient copied (of a blend, one of the two).',
-    head: ['a training clip', 'n', 'marked', 'by pixels', 'by features', 'source named'],
+    head: [`a training ${one}`, 'n', 'marked', 'by pixels', 'by features', 'source named'],
     rows: power.map(({ what, meant, joint, pixel, feature, source }) => [
       meant ? what : `${what} (not meant to be caught)`, String(joint.n),
       ...[joint, pixel, feature, source].map(shareText)]),
@@ -66,13 +75,14 @@ export function memorisationMetrics(section: Memorisation | undefined) {
 
 /** The thresholds and how often they are wrong, in words. */
 export function calibrationText(
-  { calibration, reason }: Pick<IndexAbout, 'calibration' | 'reason'>,
+  { calibration, reason, frames }: Pick<IndexAbout, 'calibration' | 'reason'> & Shape,
 ): string {
+  const [, many] = nouns({ frames });
   if (calibration === null) return `No thresholds, so nothing is marked (${reason}).`;
   const { falseAlarmRate, patients, clips, thresholds, realised, joint } = calibration;
   return `Marked at or below ${spaces.map((space) => `${space} ${thresholds[space].toFixed(3)}`).join(', ')} ` +
-    `(a false-alarm rate of ${percent(falseAlarmRate)} % each, from ${clips} held-out clips of ${patients} ` +
-    `patients); of ${joint.n} other held-out clips of ${joint.patients} patients ` +
+    `(a false-alarm rate of ${percent(falseAlarmRate)} % each, from ${clips} held-out ${many} of ${patients} ` +
+    `patients); of ${joint.n} other held-out ${many} of ${joint.patients} patients ` +
     `${spaces.map((space) => `${shareText(realised[space])} by ${space}s`).join(', ')}, ` +
     `${shareText(joint)} by either.`;
 }

@@ -2,7 +2,7 @@
 import type { Picture } from '../../frames/colour.ts';
 import type { Frames } from '../../frames/frames.ts';
 import { writePng } from '../../frames/png.ts';
-import { renderSheet } from '../../frames/sheet.ts';
+import { renderSheet, type SheetRow } from '../../frames/sheet.ts';
 import { nearestSpace, nearness, type Verdict } from './gate.ts';
 import type { MemorisationIndex } from './index-file.ts';
 import { spaces } from './nearest.ts';
@@ -16,7 +16,7 @@ export interface Pair {
 }
 
 /**
- * Writes the sheet: pairs of rows, the nearest first. A training clip is shown as `pictureOf` gives it,
+ * Writes the sheet: pairs of rows, of single pictures a row each, the nearest first. A training clip is shown as `pictureOf` gives it,
  * else as small as the index keeps it.
  *
  * @param pairs at least one
@@ -25,18 +25,20 @@ export function drawPairs(
   path: string, pairs: readonly Pair[], index: MemorisationIndex,
   pictureOf: (id: string) => Picture | null = () => null,
 ): void {
+  const single = index.about.frames === 1;
   const place = new Map(index.about.clips.map(({ id }, i) => [id, i]));
-  const rows = worstFirst(pairs, index).flatMap(({ name, verdict, video }) => {
+  const rows = worstFirst(pairs, index).flatMap(({ name, verdict, video }): SheetRow[] => {
     const space = nearestSpace(verdict, index);
     const { nearest } = verdict[space];
     const distances = spaces.map((each) => `${each} ${verdict[each].distance.toFixed(3)}`).join(' ');
     const mark = verdict.marked?.length ? `MARKED (${verdict.marked.join(', ')})` : '';
-    return [
+    const training = pictureOf(nearest) ?? index.prints[place.get(nearest)!].pictures;
+    return single ? [
+      { label: '', text: `${shown(name)}, training: ${shown(nearest)}` },
+      { label: `${distances} ${mark}`.trim(), picture: video(), beside: [training] },
+    ] : [
       { label: `${shown(name)} ${mark}`.trim(), picture: video() },
-      {
-        label: `training: ${shown(nearest)} ${distances}`,
-        picture: pictureOf(nearest) ?? index.prints[place.get(nearest)!].pictures,
-      },
+      { label: `training: ${shown(nearest)} ${distances}`, picture: training },
     ];
   });
   const { calibration } = index.about;
@@ -44,9 +46,9 @@ export function drawPairs(
     : `Marked at or below pixel ${calibration.thresholds.pixel.toFixed(3)}, ` +
       `feature ${calibration.thresholds.feature.toFixed(3)}.`;
   writePng(path, renderSheet({
-    title: `Nearest training ${index.about.frames === 1 ? 'pictures' : 'clips'}, the nearest pair first`,
+    title: `Nearest training ${single ? 'pictures' : 'clips'}, the nearest pair first`,
     notes: [`Distances are 1 - correlation. ${limits}`,
-      'The lower row of each pair shows training data: treat this picture as such.'],
+      `The ${single ? 'right picture' : 'lower row'} of each pair shows training data: treat this picture as such.`],
     rows,
   }));
 }

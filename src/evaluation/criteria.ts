@@ -1,8 +1,8 @@
 /** What the videos have to reach, and whether these do. */
 import { evidence, figureOf } from './figures.ts';
+import type { Findings } from './findings.ts';
 import type { Estimate } from '../metrics/bootstrap.ts';
 import { wantedRuns } from './runs.ts';
-import type { Summary } from './summary.ts';
 
 export interface Criterion {
   readonly what: string;
@@ -22,8 +22,8 @@ const SPECTRUM_DECIBELS = 3;
 const MOTION_SHARE = 0.2;
 
 /** The table of acceptance; a row that could not be measured is absent. */
-export function judge(summary: Omit<Summary, 'criteria'>): Criterion[] {
-  const { plan } = summary.settings;
+export function judge(found: Findings): Criterion[] {
+  const { plan } = found.settings;
   const rows: Criterion[] = [];
   const add = (
     what: string, wanted: string, estimate: Estimate | undefined, met: (e: Estimate) => boolean,
@@ -33,7 +33,7 @@ export function judge(summary: Omit<Summary, 'criteria'>): Criterion[] {
     const { mean: value, low, high } = estimate;
     rows.push({ what, wanted, value, unit, digits, interval: [low, high], met: met(estimate) });
   };
-  const lv = (run: string | null) => (run === null ? undefined : summary.runs[run]['dice-lv']);
+  const lv = (run: string | null) => (run === null ? undefined : found.runs[run]['dice-lv']);
   add('segmenter on real frames, LV Dice', `>= ${SEGMENTER_DICE}`, lv('real'),
     ({ mean }) => mean >= SEGMENTER_DICE);
   add(`mask given (${plan.mask}), LV Dice`, `>= ${MASK_DICE}`, lv(plan.mask),
@@ -41,14 +41,14 @@ export function judge(summary: Omit<Summary, 'criteria'>): Criterion[] {
   const most = (lv(plan.mask)?.mean ?? Number.NaN) - FAR_BELOW;
   add(`${plan.text} alone, LV Dice`, `<= ${most.toFixed(3)}`,
     plan.mask === null ? undefined : lv(plan.text), ({ mean }) => mean <= most);
-  for (const { condition, figure, difference } of summary.effects) {
+  for (const { condition, figure, difference } of found.effects) {
     if (evidence[condition]?.[0] !== figure) continue;
     const { title, unit, digits, better } = figureOf(figure);
     add(`${condition}, on - off: ${title}`, better === 'less' ? 'below 0' : 'above 0', difference,
       ({ low, high }) => (better === 'less' ? high < 0 : low > 0), unit, digits);
   }
   for (const run of wantedRuns(plan, ['mask', 'all'])) {
-    const { bands, worstRadius, frameDifferenceRatio } = summary.realism[run];
+    const { bands, worstRadius, frameDifferenceRatio } = found.realism[run];
     const within = `within ${SPECTRUM_DECIBELS} dB`;
     for (const { from, to, decibels } of bands) {
       add(`${run}: power at ${from}..${to} Nyquist`, within, decibels,

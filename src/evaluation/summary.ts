@@ -1,5 +1,4 @@
 /** From the figures of every clip to means with intervals, effects, realism and criteria. */
-import type { ConditionName } from '../conditions/condition.ts';
 import type { Labels } from '../frames/frames.ts';
 import { bootstrap, bootstrapMean, type Estimate } from '../metrics/bootstrap.ts';
 import { dice } from '../metrics/dice.ts';
@@ -7,48 +6,10 @@ import { histogramDistance } from '../metrics/similarity.ts';
 import { bandPower, decibels, TEXTURE_BANDS } from '../metrics/spectrum.ts';
 import { judge, type Criterion } from './criteria.ts';
 import { evidenceOf, figures, type FigureName } from './figures.ts';
+import type { Effect, Findings, Realism } from './findings.ts';
 import type { ClipResult, Settings } from './results.ts';
 
-export interface Effect {
-  readonly condition: ConditionName;
-  readonly figure: FigureName;
-  readonly off: Estimate;
-  readonly on: Estimate;
-  /** on - off, clip by clip. */
-  readonly difference: Estimate;
-  readonly real: Estimate;
-}
-
-export interface BandDifference {
-  /** In units of Nyquist. */
-  readonly from: number;
-  readonly to: number;
-  /** Generated over real, dB, clip by clip. */
-  readonly decibels: Estimate;
-}
-
-export interface Realism {
-  readonly bands: readonly BandDifference[];
-  /**
-   * Largest mean difference of any single radius above a quarter of Nyquist, with its sign, dB.
-   * Null for `another patient`, where every clip stands on both sides and the means cancel.
-   */
-  readonly worstRadius: number | null;
-  /** Mean frame-difference energy of all clips, generated over real; null of single frames. */
-  readonly frameDifferenceRatio: Estimate | null;
-  /** Earth mover's distance to the clip's own real histogram, in 0..255. */
-  readonly greyDistance: Estimate;
-}
-
-export interface Summary {
-  readonly settings: Settings;
-  readonly clips: number;
-  readonly patients: number;
-  /** By run, `real` first; `another patient` is the Dice of unrelated masks. */
-  readonly runs: Readonly<Record<string, Partial<Record<FigureName, Estimate>>>>;
-  readonly effects: readonly Effect[];
-  /** By run; `another patient` holds real clips against those of the next patient. */
-  readonly realism: Readonly<Record<string, Realism>>;
+export interface Summary extends Findings {
   readonly criteria: readonly Criterion[];
 }
 
@@ -79,13 +40,13 @@ export function summarize(
       whole, patients, (clip) => stranger.get(clip)!.runs.real, ({ runs }) => runs.real);
     realism.push(['another patient', { ...row, worstRadius: null }]);
   }
-  const summary: Omit<Summary, 'criteria'> = {
+  const found: Findings = {
     settings, clips: whole.length, patients: new Set(patients).size,
-    runs: Object.fromEntries(rows) as Summary['runs'],
+    runs: Object.fromEntries(rows) as Findings['runs'],
     effects: effectsOf(settings, column, patients),
     realism: Object.fromEntries(realism),
   };
-  return { ...summary, criteria: judge(summary) };
+  return { ...found, criteria: judge(found) };
 }
 
 function effectsOf(

@@ -3,8 +3,7 @@ import type { FlowEstimator } from '../conditions/flow.ts';
 import type { SketchExtractor } from '../conditions/sketch.ts';
 import type { ModelSize } from '../conditions/validation.ts';
 import type { Labels } from '../frames/frames.ts';
-import type { MaskInput } from './mask-input.ts';
-import type { SliceLayout } from './slice-input.ts';
+import type { Beat } from './beat.ts';
 import type { Square } from './square.ts';
 import type { UserFiles } from './user-files.ts';
 
@@ -14,6 +13,27 @@ export interface InputExtractors {
   readonly extractSketch: SketchExtractor;
   /** What they are, where they are not the built-in ones. */
   readonly identity: Readonly<Partial<Record<'flow' | 'sketch', string>>>;
+}
+
+/** Masks as `--mask` gave them. */
+export interface MaskInput {
+  /** 1 f h w at the model's frames and side. */
+  readonly masks: Labels;
+  readonly beat: Beat;
+  /** mm per pixel (x, y) of `masks`; null where no file says it. */
+  readonly spacing: readonly [number, number] | null;
+  /** Frames of the clip a second, where the file says it. */
+  readonly frameRate: number | null;
+}
+
+/** How the slices of a volume became frames. */
+export interface SliceLayout {
+  /** The frames that show another slice than the frame before: each slice of the volume once. */
+  readonly frames: readonly number[];
+  /** mm from one of them to the next; null where no file says it. */
+  readonly spacing: number | null;
+  /** What was chosen of the file, in words; null where nothing was. */
+  readonly note: string | null;
 }
 
 export interface InputContext {

@@ -12,9 +12,8 @@ import { letterboxFrames, letterboxScale } from '../frames/resize.ts';
 import { spreadFrames } from './beat.ts';
 import type { BeatKind } from './beat.ts';
 import { expectMasks } from './context.ts';
-import type { InputContext } from './context.ts';
+import type { InputContext, MaskInput } from './context.ts';
 import { readMasks } from './mask-input.ts';
-import type { MaskInput } from './mask-input.ts';
 import { areLabels, readGrey } from './pictures.ts';
 import { fileKind } from './user-files.ts';
 

@@ -6,21 +6,10 @@ import { selectFrames } from '../frames/frames.ts';
 import type { Labels } from '../frames/frames.ts';
 import { letterboxLabels, letterboxSpacing } from '../frames/resize.ts';
 import { chooseFrames } from './beat.ts';
-import type { Beat } from './beat.ts';
-import type { InputContext } from './context.ts';
+import type { InputContext, MaskInput } from './context.ts';
 import { joinLabelFiles, readLabels } from './pictures.ts';
 import type { FromFile } from './pictures.ts';
 import { fileKind } from './user-files.ts';
-
-export interface MaskInput {
-  /** 1 f h w at the model's frames and side. */
-  readonly masks: Labels;
-  readonly beat: Beat;
-  /** mm per pixel (x, y) of `masks`; null where no file says it. */
-  readonly spacing: readonly [number, number] | null;
-  /** Frames of the clip a second, where the file says it. */
-  readonly frameRate: number | null;
-}
 
 /**
  * One path is a sequence (NIfTI, or a folder or pattern of PNG files). Two are the ED and the ES

@@ -5,21 +5,11 @@ import type { Nifti } from '../data/nifti.ts';
 import { labelFrames, selectFrames } from '../frames/frames.ts';
 import type { Labels } from '../frames/frames.ts';
 import { letterboxLabels, letterboxSpacing } from '../frames/resize.ts';
-import type { InputContext } from './context.ts';
-import type { MaskInput } from './mask-input.ts';
+import type { InputContext, MaskInput, SliceLayout } from './context.ts';
 import { joinLabelFiles, readLabels } from './pictures.ts';
 import { fileKind } from './user-files.ts';
 
 /** How the frames of a clip of slices lie in the volume that they stand for. */
-export interface SliceLayout {
-  /** The frames that show another slice than the frame before: each slice of the volume once. */
-  readonly frames: readonly number[];
-  /** mm from one of them to the next; null where no file says it. */
-  readonly spacing: number | null;
-  /** What was chosen of the file, in words; null where nothing was. */
-  readonly note: string | null;
-}
-
 interface Volume {
   /** 1 z h w, base first where the file told it. */
   readonly picture: Labels;

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import test from 'node:test';
 import { contraction, opening, turning } from '../../src/data/phantom/cycle.ts';
 import { backward, createHeart, forward, pose, swirl } from '../../src/data/phantom/motion.ts';
-import { phantomPatient, type ViewParameters } from '../../src/data/phantom/parameters.ts';
+import { phantomPatient } from '../../src/data/phantom/parameters.ts';
+import type { ViewParameters } from '../../src/data/phantom/patient.ts';
 import { createProbe, formImage, beamPlanes, splat } from '../../src/data/phantom/probe.ts';
 import { ventricleVolume } from '../../src/data/phantom/volume.ts';
 

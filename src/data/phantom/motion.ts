@@ -6,7 +6,7 @@
  * and lengths of CAMUS masks at ED and ES.
  */
 import { contraction, ease, turning, type Timing } from './cycle.ts';
-import type { Anatomy, Motion, Placement, ViewParameters } from './parameters.ts';
+import type { Anatomy, Motion, Placement, ViewParameters } from './patient.ts';
 import { heights, knots, lowest, referenceSections, step, type SectionTable } from './sections.ts';
 
 /** The moved anatomy at one phase, ready to map points. */

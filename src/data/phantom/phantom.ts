@@ -3,11 +3,12 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeAtomic } from '../../frames/atomic.ts';
 import { VECTOR_INTENT, writeNifti } from '../nifti.ts';
-import { phantomPatient, views as allViews } from './parameters.ts';
-import type { PhantomParameters, View } from './parameters.ts';
+import { phantomPatient } from './parameters.ts';
+import { views as allViews, type PhantomParameters, type View } from './patient.ts';
 import { flowScale, phantomSequence, type PhantomSequence } from './sequence.ts';
 
-export { phantomPatient, type PhantomParameters, type View } from './parameters.ts';
+export { phantomPatient } from './parameters.ts';
+export type { PhantomParameters, View } from './patient.ts';
 export { phantomSequence, flowScale, type PhantomSequence } from './sequence.ts';
 
 export interface PhantomOptions {

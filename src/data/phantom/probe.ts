@@ -4,7 +4,7 @@
  * conversion into the sector. Amplitudes are relative to 0 dB = white without gain.
  */
 import { randomStream } from '../../frames/random.ts';
-import type { Imaging, Placement } from './parameters.ts';
+import type { Imaging, Placement } from './patient.ts';
 
 export const rangeStep = 0.5;           // mm
 const beamStep = 0.0117;                // radians

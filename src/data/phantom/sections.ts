@@ -4,7 +4,7 @@
  * epicardium, the outer edge of the right heart (or of a layer of fat), and tissue that rests.
  * Motion moves knots and heights; between knots it is linear, so that it is inverted exactly.
  */
-import type { Anatomy, Side } from './parameters.ts';
+import type { Anatomy, Side } from './patient.ts';
 
 export const knots = 5;
 export const lowest = -60;         // mm, first height of the tables

@@ -3,7 +3,7 @@ import { byteFrames, labelFrames } from '../../frames/frames.ts';
 import type { Frames, Labels, Point, Polyline } from '../../frames/frames.ts';
 import { randomStream } from '../../frames/random.ts';
 import { createHeart, pose, type Pose } from './motion.ts';
-import type { PhantomParameters, View } from './parameters.ts';
+import type { PhantomParameters, View } from './patient.ts';
 import { beamPlanes, createProbe, formImage, scanConvert, type Probe } from './probe.ts';
 import { createScatterers, splatAll } from './scatterers.ts';
 import { addLeafletFlow, createNodes, fillTruth } from './truth.ts';

@@ -4,7 +4,7 @@
  */
 import { randomStream } from '../../frames/random.ts';
 import { place, type Heart, type Pose } from './motion.ts';
-import type { Imaging } from './parameters.ts';
+import type { Imaging } from './patient.ts';
 import { heights, lowest, step } from './sections.ts';
 import { rightHeartWidth, tricuspidHeight, valveBorder } from './sections.ts';
 import { SmoothNoise } from './texture.ts';

@@ -1,5 +1,5 @@
 /** Ejection fraction of the phantom's own geometry, and the contraction that gives a wanted one. */
-import type { PhantomParameters, View, ViewParameters } from './parameters.ts';
+import type { PhantomParameters, View, ViewParameters } from './patient.ts';
 import { movedHeights, widthFactor } from './motion.ts';
 import { cavityHalfWidth, lowest, step } from './sections.ts';
 

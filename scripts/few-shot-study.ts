@@ -13,8 +13,8 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { inLanes } from '../src/frames/worker.ts';
 import { alignCells, type SliceSummary } from '../src/evaluation/slice-results.ts';
+import { inLanes } from '../src/frames/worker.ts';
 import { modelHash, readModelIndex } from '../src/heartbeat/model-folder.ts';
 
 const heartbeat = fileURLToPath(new URL('../heartbeat', import.meta.url));
@@ -47,6 +47,7 @@ async function run(...args: string[]): Promise<void> {
   const [status, signal] = await once(spawn(heartbeat, args, { stdio: ['ignore', 'ignore', 'inherit'] }), 'exit') as
     [number | null, string | null];
   if (status === 0) return;
+  process.exitCode = status ?? 1;
   throw new Error(`heartbeat ${args[0]} ended with ${signal ?? status}; the same command goes on`);
 }
 
@@ -80,7 +81,7 @@ try {
   });
 } catch (error) { // those that run beside it are whole by now
   process.stderr.write(`stopped: ${(error as Error).message}\n`);
-  process.exit(1);
+  process.exit(process.exitCode ?? 1);
 }
 const written = ({ mean, low, high }: { mean: number; low: number; high: number }, digits = 3) =>
   `${mean.toFixed(digits)} [${low.toFixed(digits)}, ${high.toFixed(digits)}]`;

@@ -5,7 +5,7 @@ import { integer, number } from './console/flags.ts';
 import { catchSignals, receivedSignal } from './console/signals.ts';
 import { Interrupted, UserError } from './console/user-error.ts';
 import { expectWritable } from './console/output-folder.ts';
-import { openGateNetworks, releasedEchoFeatures, showIndexing } from './memorisation-gate.ts';
+import { judgedSize, openGateNetworks, releasedEchoFeatures, showIndexing } from './memorisation-gate.ts';
 
 interface BuildFlags {
   readonly data: string;
@@ -44,9 +44,10 @@ async function build(flags: BuildFlags): Promise<void> {
     throw new UserError(`--data ${data}: expected echocardiograms in the layout of CAMUS, got M&Ms`, { exitCode: 2 });
   }
   const { openModel } = await import('./model-choice.ts');
-  const { stage, width: resolution, ...size } = openModel(flags.checkpoint).size;
-  const frames = stage === 'image' ? 1 : size.frames;
+  const { size } = openModel(flags.checkpoint);
+  const { resolution, frames } = judgedSize(size);
   const { buildIndex, indexSources } = await import('../evaluation/memorisation/build.ts');
+  const { itemNouns } = await import('../evaluation/memorisation/items.ts');
   const { staleness, readIndex } = await import('../evaluation/memorisation/index-file.ts');
   const { calibrationText, powerTables } = await import('../evaluation/memorisation/tables.ts');
   const { textTable } = await import('../evaluation/report.ts');
@@ -67,7 +68,7 @@ async function build(flags: BuildFlags): Promise<void> {
     const { clips } = index.about;
     const patients = new Set(clips.map(({ patient }) => patient)).size;
     const lines = [
-      `${clips.length} training ${frames === 1 ? 'pictures' : 'clips'} of ${patients} patients${fresh ? ', indexed before' : ''}`,
+      `${clips.length} training ${itemNouns(frames)[1]} of ${patients} patients${fresh ? ', indexed before' : ''}`,
       calibrationText(index.about), ...powerTables(index.about).map((table) => `\n${textTable(table)}`),
       `${output}`,
     ];

@@ -50,6 +50,7 @@ async function check(paths: readonly string[], flags: CheckFlags): Promise<void>
   catchSignals();
   const { readIndex } = await import('../evaluation/memorisation/index-file.ts');
   const { indexSources } = await import('../evaluation/memorisation/build.ts');
+  const { itemNouns } = await import('../evaluation/memorisation/items.ts');
   const { openGate } = await import('../evaluation/memorisation/gate.ts');
   const { drawPairs, worstFirst } = await import('../evaluation/memorisation/pairs.ts');
   const { trainingPictures } = await import('../evaluation/memorisation/section.ts');
@@ -76,7 +77,7 @@ async function check(paths: readonly string[], flags: CheckFlags): Promise<void>
       const marked = ordered.filter(({ verdict }) => verdict.marked !== null && verdict.marked.length > 0);
       process.stdout.write(`${textTable({
         title: 'Memorisation', note: calibrationText(about),
-        head: [about.frames === 1 ? 'picture' : 'clip', 'pixel distance', 'from', 'feature distance', 'from', 'marked'],
+        head: [itemNouns(about.frames)[0], 'pixel distance', 'from', 'feature distance', 'from', 'marked'],
         rows: ordered.map(({ name, verdict: { pixel, feature, marked: by } }) => [
           name, pixel.distance.toFixed(3), pixel.nearest, feature.distance.toFixed(3), feature.nearest,
           by === null ? '-' : by.join(', ') || 'no']),

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Option, type Command } from 'commander';
 import { fileURLToPath } from 'node:url';
 import { existsSync } from 'node:fs';
+import type { ModelSize } from '../conditions/validation.ts';
 import type { GateExtractor } from '../evaluation/memorisation/fingerprint.ts';
 import type { MemorisationGate } from '../evaluation/memorisation/gate.ts';
 import type { Frames } from '../frames/frames.ts';
@@ -27,6 +28,11 @@ export function addGateFlags(command: Command): Command {
     .addOption(new Option('--on-memorised <what>', 'a clip too near to one: mark it, or do not write it ' +
       '(default: mark)').choices(['mark', 'block']))
     .option('--echo-features <folder>', 'networks of the index (default: the released ones)');
+}
+
+/** What of a model's size an index is of: an image model is judged picture by picture. */
+export function judgedSize({ stage, width, frames }: Pick<ModelSize, 'stage' | 'width' | 'frames'>) {
+  return { resolution: width, frames: stage === 'image' ? 1 : frames };
 }
 
 /**

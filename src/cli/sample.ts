@@ -8,7 +8,7 @@ import { expectNewFolder } from './console/output-folder.ts';
 import { catchSignals, throwIfStopped } from './console/signals.ts';
 import { UserError } from './console/user-error.ts';
 import { addExtractorFlags, extractorsOf, type ExtractorFlags } from './extractor-flags.ts';
-import { addGateFlags, checkGateFlags, openSampleGate, type GateFlags } from './memorisation-gate.ts';
+import { addGateFlags, checkGateFlags, judgedSize, openSampleGate, type GateFlags } from './memorisation-gate.ts';
 import type { SampledClips, SamplingFlags } from './sampling.ts';
 
 type SampleFlags = ConditionFlags & SamplingFlags & ExtractorFlags & GateFlags & {
@@ -102,13 +102,12 @@ async function sample(flags: SampleFlags): Promise<void> {
   expectGiven(sampling, given);
   for (const note of given.notes) process.stderr.write(`note: ${note}\n`);
   await throwIfStopped();
-  const { frames, width, frameAxis } = size;
+  const { frames, frameAxis } = size;
   if (flags.memorisationIndex !== undefined && frameAxis === 'slice') {
     throw new UserError('--memorisation-index: expected a model of ultrasound, got one of cardiac MRI',
       { exitCode: 2 });
   }
-  const judged = { resolution: width, frames: size.stage === 'image' ? 1 : frames };
-  const gate = await openSampleGate(flags, judged, sampling.device);
+  const gate = await openSampleGate(flags, judgedSize(size), sampling.device);
   try {
     const { runSampling } = await import('./sampling.ts');
     const job = { checkpoint: model.folder, given, flags: sampling, frames, count, output, gate };

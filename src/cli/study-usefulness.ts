@@ -5,7 +5,7 @@ import { presetNames, type PresetName } from '../training/presets.ts';
 import { integer, number, repeated } from './console/flags.ts';
 import { expectWritable } from './console/output-folder.ts';
 import { catchSignals, receivedSignal } from './console/signals.ts';
-import { Interrupted, UserError } from './console/user-error.ts';
+import { Interrupted, ofFlag, UserError } from './console/user-error.ts';
 import { consoleWatch } from './console-watch.ts';
 import { chooseDType } from './dtype-choice.ts';
 
@@ -72,7 +72,7 @@ async function run(flags: UsefulnessFlags): Promise<void> {
   const { findCheckpoint } = await import('./model-choice.ts');
   const { parseConditions } = await import('../study/letters.ts');
   const checkpoint = findCheckpoint(flags.checkpoint);
-  const conditions = parse('--conditions', () => parseConditions(flags.conditions));
+  const conditions = ofFlag('--conditions', () => parseConditions(flags.conditions));
   if (!conditions.includes('mask')) {
     throw new UserError('--conditions: expected the mask (M) among them, since it is the label, ' +
       `got ${flags.conditions}`, { exitCode: 2 });
@@ -119,13 +119,5 @@ async function run(flags: UsefulnessFlags): Promise<void> {
   } finally {
     loaded.dispose();
     release();
-  }
-}
-
-function parse<T>(flag: string, work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    throw new UserError(`${flag}: ${(error as Error).message}`, { exitCode: 2 });
   }
 }

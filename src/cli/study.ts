@@ -10,7 +10,7 @@ import { integer, repeated } from './console/flags.ts';
 import { expectWritable } from './console/output-folder.ts';
 import { formatDuration } from './console/progress.ts';
 import { catchSignals, receivedSignal } from './console/signals.ts';
-import { Interrupted, UserError } from './console/user-error.ts';
+import { Interrupted, ofFlag, UserError } from './console/user-error.ts';
 import { consoleWatch } from './console-watch.ts';
 import { chooseDType } from './dtype-choice.ts';
 import { registerUsefulness } from './study-usefulness.ts';
@@ -82,7 +82,7 @@ async function run(file: string | undefined, flags: StudyFlags): Promise<void> {
   const given = flags.data === undefined ? {} : { data: resolve(flags.data) };
   const study = readStudy(file ?? shipped(flags.preset === 'tiny' ? 'tiny' : 'table'), given);
   const output = resolve(flags.output);
-  if (flags.only.length > 0) await expectParts(study, output, flags.only);
+  if (flags.only.length > 0) await checkParts(study, output, flags.only);
   if (flags.dryRun) return dryRun(study, output, flags);
   catchSignals();
   const { runStudy, runStudyParts } = await import('../study/study.ts');
@@ -97,14 +97,10 @@ async function run(file: string | undefined, flags: StudyFlags): Promise<void> {
   for (const path of Object.values(files)) if (path !== null) process.stdout.write(`${path}\n`);
 }
 
-async function expectParts(study: StudyConfig, output: string, only: readonly string[]): Promise<void> {
+async function checkParts(study: StudyConfig, output: string, only: readonly string[]): Promise<void> {
   const { cellsOf } = await import('../study/cells.ts');
-  const { chooseParts } = await import('../study/parts.ts');
-  try {
-    chooseParts(only, [], cellsOf(study, output));
-  } catch (error) {
-    throw new UserError(`--only: ${(error as Error).message}`, { exitCode: 2 });
-  }
+  const { expectParts } = await import('../study/parts.ts');
+  ofFlag('--only', () => expectParts(only, cellsOf(study, output)));
 }
 
 function shipped(name: 'tiny' | 'table'): string {

@@ -49,7 +49,7 @@ export function openLpips({ trunk, linear }: LpipsFiles, device = 'cpu'): LpipsM
       network: `${lpipsTrunkTitle(network.trunk)} and the linear layers of lpips 0.1`,
       input: 'frames at their own size, 2x - 1, grey to 3 channels; mean over frames',
     };
-    return { about, between: (a, b) => lpipsBetween(network, a, b, device), dispose: () => path.dispose() };
+    return { about, between: (a, b) => lpipsBetween(network, a, b), dispose: () => path.dispose() };
   } catch (error) {
     path.dispose();
     const { message } = error as Error;

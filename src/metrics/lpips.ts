@@ -57,7 +57,7 @@ const batch = 8;
  * @param a 1 f h w in [0, 1]
  * @throws for shapes that differ
  */
-export function lpipsBetween(network: Lpips, a: Frames, b: Frames, device = 'cpu'): number {
+export function lpipsBetween(network: Lpips, a: Frames, b: Frames): number {
   if (shapeText(a) !== shapeText(b)) {
     throw new Error(`lpips: expected two videos of one shape, got ${shapeText(a)} and ${shapeText(b)}`);
   }
@@ -66,7 +66,7 @@ export function lpipsBetween(network: Lpips, a: Frames, b: Frames, device = 'cpu
     const count = Math.min(batch, a.frames - at);
     scope(() => noGrad(() => {
       const [x, y] = [a, b].map(({ data, height, width }) => lpipsInput(tensor(
-        data.subarray(at * height * width, (at + count) * height * width), [count, 1, height, width], { device })));
+        data.subarray(at * height * width, (at + count) * height * width), [count, 1, height, width], { device: network.device })));
       sum += network.call(x, y).toFloat32().reduce((total, value) => total + value, 0);
     }));
   }

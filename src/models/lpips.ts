@@ -70,12 +70,15 @@ const EPSILON = 1e-10;
  */
 export class Lpips extends Module<[Tensor, Tensor], Tensor> {
   readonly trunk: LpipsTrunk;
+  /** Where its weights are, and where pictures must be. */
+  readonly device: string;
   private readonly layers: readonly { readonly plan: TrunkLayer; readonly convolution: Conv2d }[];
   private readonly weights: readonly Conv2d[];
 
   constructor(path: Path, trunk: LpipsTrunk = 'alex') {
     super();
     this.trunk = trunk;
+    this.device = path.device;
     const plans: readonly TrunkLayer[] = trunks[trunk].layers;
     this.layers = plans.map((plan, i) => {
       const { at, width, kernel, stride = 1, padding } = plan;

@@ -16,6 +16,14 @@ export interface ChosenParts {
   readonly cells: readonly Cell[];
 }
 
+/** @throws one sentence for a name that is none of this study's */
+export function expectParts(names: readonly string[], cells: readonly Cell[]): void {
+  const methods = [...new Set(cells.map(({ method }) => method.name))];
+  const known = [sharedPart, ...methods, ...cells.map(cellPart)];
+  const stranger = names.find((name) => !known.includes(name));
+  if (stranger !== undefined) throw new Error(unknownName('part of the study', stranger, known));
+}
+
 /**
  * What the named parts are made of. A method is its trainings and all of its cells, a cell is that and its
  * method's trainings; every part stands on the trainings that are `shared`.
@@ -25,10 +33,7 @@ export interface ChosenParts {
 export function chooseParts(
   names: readonly string[], tasks: readonly TrainingTask[], cells: readonly Cell[],
 ): ChosenParts {
-  const methods = [...new Set(cells.map(({ method }) => method.name))];
-  const known = [sharedPart, ...methods, ...cells.map(cellPart)];
-  const stranger = names.find((name) => !known.includes(name));
-  if (stranger !== undefined) throw new Error(unknownName('part of the study', stranger, known));
+  expectParts(names, cells);
   const wanted = new Set(names);
   const chosen = cells.filter((cell) => wanted.has(cell.method.name) || wanted.has(cellPart(cell)));
   const trained = new Set([sharedPart, ...chosen.map(({ method }) => method.name)]);

@@ -31,7 +31,6 @@ export function compareRivals(
   return rows.flatMap((row, i): RivalRow[] => (row.name === rows[subject].name ? [] : [{
     view, rival: rowName(row),
     distances: Object.fromEntries(differences.distances.map(({ extractor, of }) => [extractor.name, of(i, subject)])),
-    figures: Object.fromEntries(rivalFigures.map((name) => [name, differences.mean(name, i, subject)])) as
-      unknown as RivalRow['figures'],
+    figures: Object.fromEntries(rivalFigures.map((name) => [name, differences.mean(name, i, subject)])) as RivalRow['figures'],
   }]));
 }

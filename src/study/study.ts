@@ -10,7 +10,7 @@ import { claimFolder } from '../training/stage-folder.ts';
 import { methodConfig } from './budget.ts';
 import { cellsOf, measuredClips, openInstruments, runCells, testClips, type Cell } from './cells.ts';
 import { drawFigure, figureRows } from './figure.ts';
-import { chooseParts } from './parts.ts';
+import { chooseParts, type ChosenParts } from './parts.ts';
 import type { StudyConfig } from './study-config.ts';
 import { collectTable } from './table.ts';
 import { csvTable, latexTable, markdownTable, type TableContext } from './table-text.ts';
@@ -112,7 +112,7 @@ async function onceForAll(options: StudyOptions, tasks: readonly TrainingTask[])
 }
 
 async function trainAndMeasure(
-  options: StudyOptions, data: string, { tasks, cells }: ReturnType<typeof chooseParts>,
+  options: StudyOptions, data: string, { tasks, cells }: ChosenParts,
 ): Promise<void> {
   await runTrainings(tasks, { ...options, data });
   if (cells.length === 0) return;

@@ -44,13 +44,13 @@ export function collectTable(cells: readonly Cell[], ids: readonly string[], sub
   const views = tableViews.filter((view) => all[0].clips.some((clip) => isOf(clip, view)));
   const shown = views.length === 2 ? views.filter((view) => view !== 'both') : views;
   const parts = shown.map((view) => ofView(all, view, subject));
+  const rivals = parts.flatMap((part) => part.rivals);
   return {
     extractors: parts[0].extractors,
     rows: all.flatMap((_, i) => parts.map(({ rows }) => rows[i])),
     floors: parts.map(({ floor }) => floor),
     pairs: parts.flatMap(({ pairs }) => pairs),
-    rivals: parts.every(({ rivals }) => rivals.rows.length === 0) ? null
-      : { subject: parts[0].rivals.subject, rows: parts.flatMap(({ rivals }) => rivals.rows) },
+    rivals: rivals.length === 0 ? null : { subject: rowName(parts[0].rows[subjectRow(parts[0].rows, subject)]), rows: rivals },
   };
 }
 
@@ -94,8 +94,7 @@ function ofView(all: readonly Measured[], view: TableView, method: string | null
   return {
     extractors: floorSets.map(({ extractor }) => extractor), rows, floor,
     pairs: view === 'both' ? [] : compareOrders(view, rows, differences),
-    rivals: subject < 0 ? { subject: '', rows: [] }
-      : { subject: rowName(rows[subject]), rows: compareRivals(view, rows, subject, differences) },
+    rivals: subject < 0 ? [] : compareRivals(view, rows, subject, differences),
   };
 }
 

@@ -22,6 +22,15 @@ export class UserError extends Error {
   }
 }
 
+/** Work on a flag's value; what is wrong with it is bad usage, and says whose it is. */
+export function ofFlag<T>(flag: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw new UserError(`${flag}: ${(error as Error).message}`, { exitCode: 2 });
+  }
+}
+
 /** Thrown at a step's edge after SIGINT or SIGTERM, once what is worth keeping has been saved. */
 export class Interrupted extends Error {
   readonly exitCode: 130 | 143;

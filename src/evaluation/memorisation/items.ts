@@ -12,6 +12,11 @@ export interface IndexItem {
   readonly read: (resolution: number) => Frames;
 }
 
+/** What an index of so many frames is of, in words; clips where nobody says. */
+export function itemNouns(frames?: number): [one: string, many: string] {
+  return frames === 1 ? ['picture', 'pictures'] : ['clip', 'clips'];
+}
+
 /** Pictures of a recording that training takes, evenly spread over the beat; of stills, ED and ES. */
 const TRAINED_PICTURES = 16;
 

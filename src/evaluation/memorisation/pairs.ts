@@ -5,6 +5,7 @@ import { writePng } from '../../frames/png.ts';
 import { renderSheet, type SheetRow } from '../../frames/sheet.ts';
 import { nearestSpace, nearness, type Verdict } from './gate.ts';
 import type { MemorisationIndex } from './index-file.ts';
+import { itemNouns } from './items.ts';
 import { spaces } from './nearest.ts';
 
 export interface Pair {
@@ -16,8 +17,8 @@ export interface Pair {
 }
 
 /**
- * Writes the sheet: pairs of rows, of single pictures a row each, the nearest first. A training clip is shown as `pictureOf` gives it,
- * else as small as the index keeps it.
+ * Writes the sheet: a clip over its nearest training clip, a single picture beside its nearest, the nearest pair first.
+ * What was trained on is shown as `pictureOf` gives it, else as small as the index keeps it.
  *
  * @param pairs at least one
  */
@@ -25,6 +26,7 @@ export function drawPairs(
   path: string, pairs: readonly Pair[], index: MemorisationIndex,
   pictureOf: (id: string) => Picture | null = () => null,
 ): void {
+  const [, items] = itemNouns(index.about.frames);
   const single = index.about.frames === 1;
   const place = new Map(index.about.clips.map(({ id }, i) => [id, i]));
   const rows = worstFirst(pairs, index).flatMap(({ name, verdict, video }): SheetRow[] => {
@@ -42,11 +44,11 @@ export function drawPairs(
     ];
   });
   const { calibration } = index.about;
-  const limits = calibration === null ? 'No thresholds: held-out clips are too few.'
+  const limits = calibration === null ? `No thresholds: held-out ${items} are too few.`
     : `Marked at or below pixel ${calibration.thresholds.pixel.toFixed(3)}, ` +
       `feature ${calibration.thresholds.feature.toFixed(3)}.`;
   writePng(path, renderSheet({
-    title: `Nearest training ${single ? 'pictures' : 'clips'}, the nearest pair first`,
+    title: `Nearest training ${items}, the nearest pair first`,
     notes: [`Distances are 1 - correlation. ${limits}`,
       `The ${single ? 'right picture' : 'lower row'} of each pair shows training data: treat this picture as such.`],
     rows,

@@ -1,6 +1,7 @@
 /** The gate in tables: of a card, and of an index that was built. */
 import type { Share } from '../../metrics/binomial.ts';
 import type { IndexAbout } from './index-file.ts';
+import { itemNouns } from './items.ts';
 import { spaces } from './nearest.ts';
 import type { Memorisation } from './section.ts';
 
@@ -17,15 +18,11 @@ const NAMED = 12;
 /** How many frames what is judged has; absent where it is clips. */
 interface Shape { readonly frames?: number }
 
-function nouns({ frames }: Shape): [one: string, many: string] {
-  return frames === 1 ? ['picture', 'pictures'] : ['clip', 'clips'];
-}
-
 /** The tables of a card's section; none where there is no section. */
 export function memorisationTables(section: Memorisation | undefined): MemorisationTable[] {
   if (section === undefined) return [];
   const { training, runs } = section;
-  const [one, many] = nouns(section);
+  const [one, many] = itemNouns(section.frames);
   return [
     {
       title: 'Memorisation',
@@ -53,7 +50,7 @@ export function memorisationTables(section: Memorisation | undefined): Memorisat
 /** What the gate catches of disturbed copies; no table without thresholds. */
 export function powerTables({ power, frames }: Pick<IndexAbout, 'power'> & Shape): MemorisationTable[] {
   if (power.length === 0) return [];
-  const [one, many] = nouns({ frames });
+  const [one, many] = itemNouns(frames);
   return [{
     title: 'What the gate catches',
     note: `Training ${many}, disturbed: the share that is marked, and the share whose nearest ${one}, where ` +
@@ -77,7 +74,7 @@ export function memorisationMetrics(section: Memorisation | undefined) {
 export function calibrationText(
   { calibration, reason, frames }: Pick<IndexAbout, 'calibration' | 'reason'> & Shape,
 ): string {
-  const [, many] = nouns({ frames });
+  const [, many] = itemNouns(frames);
   if (calibration === null) return `No thresholds, so nothing is marked (${reason}).`;
   const { falseAlarmRate, patients, clips, thresholds, realised, joint } = calibration;
   return `Marked at or below ${spaces.map((space) => `${space} ${thresholds[space].toFixed(3)}`).join(', ')} ` +
